@@ -1,0 +1,300 @@
+"""What is measured: each scenario is a setup, our side and the peer's."""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+from benchmarks.ours import Ours, copy_checkout
+from benchmarks.peer import IMAGES, SWAP, Peer, write_peer
+from benchmarks.registry import running_registry
+from benchmarks.results import Metric, Sample
+from benchmarks.serving import time_to_ping, train_model
+from twinforge.errors import StaleError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.bench import Bench
+
+__all__ = ["SCENARIOS", "Scenario"]
+
+_SECONDS = Metric("time", "s")
+
+
+class Scenario(ABC):
+    """One thing that is measured, in alternating rounds.
+
+    Attributes:
+        name: How the command line names it.
+        title: How the table names it.
+        metrics: What the samples of both sides hold.
+        prunes: Whether it empties the engine's build cache.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    metrics: ClassVar[tuple[Metric, ...]]
+    prunes: ClassVar[bool] = False
+
+    def __init__(self, bench: Bench, recipe: str, package: str) -> None:
+        self.bench = bench
+        self.recipe = recipe
+        self.package = package
+
+    @abstractmethod
+    def setup(self) -> None:
+        """Make everything that is not measured."""
+
+    @abstractmethod
+    def ours(self, number: int) -> Sample:
+        """Measure Twinforge in a round; rounds count from 0."""
+
+    def peer(self, number: int) -> Sample | None:
+        """Measure the hand-written Dockerfiles; None where there is nothing to compare with."""
+        del number
+        return None
+
+    def checkout(self) -> Ours:
+        """Return a fresh copy of the checkout, with the pair built."""
+        ours = Ours(self.bench, copy_checkout(self.bench, f"{self.name}-ours"), self.recipe)
+        ours.build()
+        return ours
+
+    def handwritten(self, ours: Ours, suffix: str = "peer") -> Peer:
+        """Return the hand-written pair with the pins, the program and the base of ours."""
+        program = ours.root / ours.pair.recipe.program
+        return write_peer(self.bench, f"{self.name}-{suffix}", ours.pair, program, ours.base())
+
+    def registry_folder(self, side: str, number: int) -> Path:
+        """Return the folder of a new registry."""
+        return self.bench.scratch / f"{self.name}-registry-{side}-{number}"
+
+
+class Cold(Scenario):
+    """Both images from nothing but the base, on an engine without a build cache."""
+
+    name = "cold"
+    title = "cold pair"
+    metrics = (
+        Metric("time", "s", limit=0.35, is_ratio=True),
+        Metric("images that differ from the first round's", "", limit=0, takes_worst=True),
+    )
+    prunes = True
+
+    def setup(self) -> None:
+        """Build once, which makes the base."""
+        self._ours = self.checkout()
+        self._peer = self.handwritten(self._ours)
+        self._first: dict[str, dict[str, str]] = {}
+
+    def ours(self, number: int) -> Sample:
+        """Build with an empty cache."""
+        del number
+        self._ours.forget()
+        self.bench.prune_build_cache()
+        seconds = self._ours.build()
+        return {"time": seconds, **self._differing("ours", self._ours.images())}
+
+    def peer(self, number: int) -> Sample:
+        """Bake with an empty cache."""
+        del number
+        self._peer.forget()
+        self.bench.prune_build_cache()
+        seconds = self._peer.build()
+        inspect = ("image", "inspect", "--format", "{{.Id}}")
+        images = {name: self.bench.docker(*inspect, image) for name, image in IMAGES.items()}
+        return {"time": seconds, **self._differing("peer", images)}
+
+    def _differing(self, side: str, images: dict[str, str]) -> Sample:
+        first = self._first.setdefault(side, images)
+        count = sum(first[name] != image for name, image in images.items())
+        return {self.metrics[1].name: count}
+
+
+class Unchanged(Scenario):
+    """Both images are there already."""
+
+    name = "unchanged"
+    title = "unchanged pair"
+    metrics = (Metric("time", "s", limit=1.0, is_ratio=True),)
+
+    def setup(self) -> None:
+        """Build both."""
+        self._ours = self.checkout()
+        self._peer = self.handwritten(self._ours)
+        self._peer.build()
+
+    def ours(self, number: int) -> Sample:
+        """Build again."""
+        del number
+        return {"time": self._ours.build()}
+
+    def peer(self, number: int) -> Sample:
+        """Bake again."""
+        del number
+        return {"time": self._peer.build()}
+
+
+class Program(Unchanged):
+    """One file of the program has changed."""
+
+    name = "program"
+    title = "one program file changed"
+    metrics = (_SECONDS,)
+
+    def ours(self, number: int) -> Sample:
+        """Edit the file and build."""
+        self._ours.edit_program(f"round {number}")
+        return {"time": self._ours.build()}
+
+    def peer(self, number: int) -> Sample:
+        """Edit the file and bake."""
+        self._peer.edit_program(f"round {number}")
+        return {"time": self._peer.build()}
+
+
+class Pin(Scenario):
+    """The pin of one wheel has changed; the pair before the change is built and pushed."""
+
+    name = "pin"
+    title = "one wheel's pin changed"
+    metrics = (
+        Metric("build", "s"),
+        Metric("push", "s"),
+        Metric("pushed", "bytes"),
+        Metric("pushed, in sizes of that wheel", "", limit=1.2),
+    )
+    prunes = True
+
+    def setup(self) -> None:
+        """Lock the earlier version in a second checkout, and write both pairs of Dockerfiles."""
+        self._before = self.checkout()
+        self._after = Ours(self.bench, copy_checkout(self.bench, f"{self.name}-after"), self.recipe)
+        self._after.move_pin(self.package)
+        before, after = self._before.pair.wheels, self._after.pair.wheels
+        changed = [wheel for digest, wheel in after.items() if digest not in before]
+        if [wheel.name for wheel in changed] != [self.package]:
+            names = ", ".join(wheel.name for wheel in changed)
+            message = f"an earlier {self.package} changes other wheels: {names}"
+            raise StaleError(message, hint="choose another with --wheel")
+        self._wheel_bytes = changed[0].size_bytes
+        self._peer_before = self.handwritten(self._before)
+        program = self._after.root / self._after.pair.recipe.program
+        self._peer_after = write_peer(
+            self.bench, f"{self.name}-peer-after", self._after.pair, program, self._peer_before.base
+        )
+        self._before.smoke()
+
+    def ours(self, number: int) -> Sample:
+        """Build and push before the change, then measure both after it."""
+        self._after.forget()
+        self.bench.prune_build_cache()
+        self._before.forget()
+        self._before.build()
+        self._before.smoke()
+        with running_registry(self.registry_folder("ours", number)) as registry:
+            self._before.push(registry.host)
+            stored = registry.stored_bytes()
+            build = self._after.build()
+            self._after.smoke()
+            push = self._after.push_again(registry.host)
+            return self._sample(build, push, registry.stored_bytes() - stored)
+
+    def peer(self, number: int) -> Sample:
+        """Do the same by hand."""
+        self._peer_after.forget()
+        self.bench.prune_build_cache()
+        self._peer_before.build()
+        with running_registry(self.registry_folder("peer", number)) as registry:
+            self._peer_before.push(registry.host)
+            stored = registry.stored_bytes()
+            build = self._peer_after.build()
+            push = self._peer_after.push(registry.host)
+            return self._sample(build, push, registry.stored_bytes() - stored)
+
+    def _sample(self, build: float, push: float, pushed_bytes: int) -> Sample:
+        sizes = pushed_bytes / self._wheel_bytes
+        return dict(
+            zip((m.name for m in self.metrics), (build, push, pushed_bytes, sizes), strict=True)
+        )
+
+
+class Push(Scenario):
+    """The pair goes to a registry that is empty."""
+
+    name = "push"
+    title = "push of the pair"
+    metrics = (
+        Metric("time", "s", limit=0.45, is_ratio=True),
+        Metric("unique bytes in the registry", "bytes"),
+    )
+
+    def setup(self) -> None:
+        """Build and smoke ours, bake the others."""
+        self._ours = self.checkout()
+        self._ours.smoke()
+        self._peer = self.handwritten(self._ours)
+        self._peer.build()
+
+    def ours(self, number: int) -> Sample:
+        """Push to a new registry."""
+        return self._pushed(self._ours, "ours", number)
+
+    def peer(self, number: int) -> Sample:
+        """Push to a new registry."""
+        return self._pushed(self._peer, "peer", number)
+
+    def _pushed(self, side: Ours | Peer, name: str, number: int) -> Sample:
+        with running_registry(self.registry_folder(name, number)) as registry:
+            seconds = side.push(registry.host)
+            return {"time": seconds, self.metrics[1].name: registry.stored_bytes()}
+
+
+class Ping(Scenario):
+    """A CPU endpoint starts: our CPU image, or a CUDA image that swaps its framework first."""
+
+    name = "ping"
+    title = "`docker run` to `/ping` on CPU (peer: CUDA image that swaps its framework at start)"
+    metrics = (Metric("time", "s", limit=0.5, is_ratio=True),)
+
+    def setup(self) -> None:
+        """Build both and train a model."""
+        self._ours = self.checkout()
+        self.handwritten(self._ours).build("swap")
+        pair = self._ours.pair
+        self._image = self._ours.images()[pair.cpu.id]
+        self._model = train_model(self.bench, self._image, pair, self._ours.root)
+
+    def ours(self, number: int) -> Sample:
+        """Start the CPU image."""
+        del number
+        return {"time": time_to_ping(self.bench, self._image, self._model, "serve")}
+
+    def peer(self, number: int) -> Sample:
+        """Start the image with the hack."""
+        del number
+        return {"time": time_to_ping(self.bench, SWAP, self._model)}
+
+
+class Scale(Scenario):
+    """A matrix of 10,000 variants, before anything is written or built."""
+
+    name = "scale"
+    title = "10,000 variants expanded, validated and rendered"
+    metrics = (Metric("time", "s", limit=5.0),)
+
+    def setup(self) -> None:
+        """Make nothing: each round is a process of its own."""
+
+    def ours(self, number: int) -> Sample:
+        """Run the process, which takes its own time."""
+        del number
+        argv = [sys.executable, "-m", "benchmarks.scale", self.recipe]
+        return {"time": float(self.bench.timed(argv, cwd=self.bench.root).stdout)}
+
+
+SCENARIOS: dict[str, type[Scenario]] = {
+    scenario.name: scenario for scenario in (Cold, Unchanged, Program, Pin, Push, Ping, Scale)
+}

@@ -1,0 +1,1 @@
+"""Handwritten digits, gradient-boosted trees: what `train` and `serve` share."""

@@ -1,0 +1,464 @@
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import docker
+import pytest
+
+from twinforge import process
+from twinforge.engine.engine import Engine, Settings, find_engine
+from twinforge.engine.images import Images
+from twinforge.errors import MissingToolError, SmokeError
+from twinforge.events import Event, State, ignore
+from twinforge.model.matrix import Accelerator, Base, Bootstrap
+from twinforge.model.place import Place
+from twinforge.model.recipe import Invocation, Recipe, Smoke, SystemPackages, TrainSmoke
+from twinforge.model.variant import Variant
+from twinforge.smoke.container import LABEL
+from twinforge.smoke.contract import CONTRACT_LIMITS, NOT_RUN, Limits, SmokeReport, required_checks
+from twinforge.smoke.run import run_smoke
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+pytestmark = pytest.mark.engine
+
+# It learns which label each number has; the standard library is all that it needs.
+TRAIN = """#!/usr/bin/env python3
+import csv, json, pathlib, sys
+
+root = pathlib.Path("/opt/ml")
+try:
+    settings = json.loads((root / "input/config/hyperparameters.json").read_text())
+    channels = json.loads((root / "input/config/inputdataconfig.json").read_text())
+    hosts = json.loads((root / "input/config/resourceconfig.json").read_text())
+    assert hosts["hosts"] == [hosts["current_host"]] == ["algo-1"], hosts
+    for name, value in settings.items():
+        assert name == "scale" and isinstance(value, str), f"unknown hyperparameter {name}"
+    assert channels["training"]["TrainingInputMode"] == "File", channels
+    with open(root / "input/data/training/numbers.csv", newline="") as file:
+        learned = {number: int(label) for number, label in csv.reader(file)}
+    print("learned", len(learned))
+    (root / "model/learned.json").write_text(json.dumps(learned))
+except Exception as error:
+    (root / "output/failure").write_text(f"{type(error).__name__}: {error}"[:1024])
+    print("failed:", error)
+    sys.exit(1)
+"""
+
+SERVE = """#!/usr/bin/env python3
+import http.server, json, signal, sys
+
+with open("/opt/ml/model/learned.json") as file:
+    learned = json.load(file)
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def answer(self, status, body=b"", kind="application/json"):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        self.answer(200 if self.path == "/ping" else 404)
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        if self.headers["Content-Type"] != "text/csv":
+            self.answer(415, b'{"error": "only CSV"}')
+            return
+        labels = [learned[number] for number in body.split()]
+        self.answer(200, json.dumps(labels).encode())
+
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+http.server.ThreadingHTTPServer(("", 8080), Handler).serve_forever()
+"""
+
+DOCKERFILE = """FROM base
+RUN python3 -m venv --without-pip /opt/venv \\
+    && mkdir "$(echo /opt/venv/lib/python3*/site-packages)/Steady_Thing-1.0.dist-info" \\
+    && printf 'Metadata-Version: 2.1\\nName: Steady_Thing\\nVersion: 1.0\\n' \\
+       > "$(echo /opt/venv/lib/python3*/site-packages/Steady_Thing-1.0.dist-info)/METADATA"
+ENV PATH=/program:/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+COPY --chmod=755 train serve /program/
+"""
+
+LOCKED = {"steady-thing": "1.0"}
+PLACE = Place("recipes/numbers.yaml", 1, 1)
+VARIANT = Variant(
+    "numbers",
+    "1.0.0",
+    (("accelerator", "cpu"),),
+    Accelerator("cpu", "", "", (), PLACE),
+    Base("debian-12", "debian-12", "", Bootstrap("bookworm", "", ()), PLACE),
+    "3.11",
+)
+TRAINING = TrainSmoke({"training": "smoke/training"}, {"scale": "2"})
+ASKING = Invocation("text/csv", "smoke/asked.csv", 200, "", {"/0": 1}, "smoke/labels.json", 0.9)
+REFUSED = Invocation("text/plain", "smoke/asked.csv", 415, "", {"/error": "only CSV"}, "", 0.0)
+EVERYTHING = Smoke(TRAINING, (ASKING, REFUSED), 20)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    found = find_engine(Settings(os.environ, tmp_path_factory.mktemp("engine")))
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def base_image() -> str:
+    return "twinforge/base:t1"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    root = tmp_path / "project"
+    (root / "smoke/training").mkdir(parents=True)
+    numbers = [(number, number % 2) for number in range(1, 11)]
+    lines = "".join(f"{number},{label}\n" for number, label in numbers)
+    (root / "smoke/training/numbers.csv").write_text(lines)
+    (root / "smoke/asked.csv").write_text("1\n2\n3\n4\n")
+    (root / "smoke/labels.json").write_text("[1, 0, 1, 0]")
+    return root
+
+
+@dataclass(frozen=True)
+class Forge:
+    """Builds the image of a test and smokes it; the image goes with the test."""
+
+    engine: Engine
+    base_image: str
+    project: Path
+    folder: Path
+    name: str
+
+    def build(self, *, train: str = TRAIN, serve: str = SERVE, lines: str = "") -> str:
+        for name, text in (("train", train), ("serve", serve)):
+            (self.folder / name).write_text(text)
+        (self.folder / "Dockerfile").write_text(DOCKERFILE + lines)
+        process.run(
+            [
+                *(self.engine.docker, "buildx", "build", "--provenance=false", "--load"),
+                *("--build-context", f"base=docker-image://{self.base_image}"),
+                *("--tag", self.name, str(self.folder)),
+            ],
+            env=self.engine.env,
+        )
+        return self.name
+
+    def smoke(
+        self,
+        image: str,
+        smoke: Smoke = EVERYTHING,
+        *,
+        locked: Mapping[str, str] | None = None,
+        limits: Limits = CONTRACT_LIMITS,
+        events: list[Event] | None = None,
+        cancelled: threading.Event | None = None,
+    ) -> SmokeReport:
+        program, nothing = "images/numbers/program", SystemPackages((), ())
+        recipe = Recipe(
+            "numbers", "1.0.0", "", (), (), {}, nothing, (), program, {}, "", smoke, PLACE
+        )
+        return run_smoke(
+            image,
+            recipe,
+            VARIANT,
+            LOCKED if locked is None else locked,
+            root=self.project,
+            engine=self.engine,
+            listener=ignore if events is None else events.append,
+            log=self.log,
+            limits=limits,
+            cancelled=cancelled,
+        )
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "logs" / "smoke.log"
+
+
+@pytest.fixture
+def forge(engine: Engine, base_image: str, project: Path, tmp_path: Path) -> Iterator[Forge]:
+    name = f"twinforge-test/smoke:{tmp_path.name.lower()}"
+    folder = tmp_path / "image"
+    folder.mkdir()
+    yield Forge(engine, base_image, project, folder, name)
+    with Images(engine) as images:
+        images.remove(name)
+
+
+def failed(report: SmokeReport) -> dict[str, str]:
+    """Return the checks that ran and failed, with what they say."""
+    return {
+        check.id: check.detail
+        for check in report.checks
+        if not check.passed and not check.detail.startswith(NOT_RUN)
+    }
+
+
+def not_run(report: SmokeReport) -> set[str]:
+    return {check.id for check in report.checks if check.detail.startswith(NOT_RUN)}
+
+
+def left_over(engine: Engine) -> list[str]:
+    client = docker.from_env(environment=dict(engine.env))
+    try:
+        wanted = {"label": f"{LABEL}={VARIANT.id}"}
+        containers = client.containers.list(all=True, filters=wanted)
+        volumes = client.volumes.list(filters=wanted)
+        return [str(thing) for thing in (*containers, *volumes)]
+    finally:
+        client.close()
+
+
+def test_an_image_that_keeps_the_contract_passes_every_check(forge: Forge) -> None:
+    events: list[Event] = []
+    report = forge.smoke(forge.build(), events=events)
+    assert failed(report) == {}
+    assert report.passed
+    assert tuple(check.id for check in report.checks) == required_checks(EVERYTHING)
+    assert report.image_id.startswith("sha256:")
+    assert report.variant == "numbers/cpu"
+    assert 0 < report.ping_s < 20
+    said = {check.id: check.detail for check in report.checks}
+    assert said["serve.invocations[0]"] == "status 200, /0 is 1, 4 of 4 right (1.000)"
+    assert {event.state for event in events} == {State.PROGRESS}
+    assert [event.done for event in events] == list(range(1, len(report.checks) + 1))
+    assert "learned 10" in forge.log.read_text()
+
+
+def test_nothing_is_left_on_the_engine(forge: Forge) -> None:
+    forge.smoke(forge.build(serve=SERVE.replace("200 if", "500 if")), _quick(EVERYTHING))
+    assert left_over(forge.engine) == []
+
+
+def test_two_images_can_be_smoked_at_once(forge: Forge) -> None:
+    image = forge.build()
+    reports: list[SmokeReport] = []
+    other = replace(forge, folder=forge.folder / "other")
+    threads = [
+        threading.Thread(target=lambda one=one: reports.append(one.smoke(image)))
+        for one in (forge, other)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [report.passed for report in reports] == [True, True]
+
+
+def test_a_failed_check_shows_the_end_of_the_containers_log(forge: Forge) -> None:
+    train = TRAIN.replace("import csv", "print('on the way')\nimport nothing_like_it\nimport csv")
+    report = forge.smoke(forge.build(train=train))
+    detail = failed(report)["train"]
+    assert detail.startswith("'train' ended with status 1\n  | on the way\n")
+    assert "No module named 'nothing_like_it'" in detail
+    assert "on the way" in forge.log.read_text()
+
+
+def test_an_entrypoint_fails_just_that_check(forge: Forge) -> None:
+    report = forge.smoke(forge.build(lines='ENTRYPOINT ["/usr/bin/env"]\n'))
+    assert failed(report) == {
+        "image.no-entrypoint": 'the image sets ENTRYPOINT to ["/usr/bin/env"]'
+    }
+    assert not_run(report) == set()
+    assert not report.passed
+
+
+def test_a_command_fails_just_that_check(forge: Forge) -> None:
+    report = forge.smoke(forge.build(lines='CMD ["serve"]\n'))
+    assert failed(report) == {"image.no-entrypoint": 'the image sets CMD to ["serve"]'}
+
+
+def test_serve_that_is_not_executable_fails_before_it_is_started(forge: Forge) -> None:
+    report = forge.smoke(forge.build(lines="RUN chmod 644 /program/serve\n"))
+    assert list(failed(report)) == ["programs"]
+    assert "no executable 'serve' on the PATH /program:" in failed(report)["programs"]
+    assert not_run(report) == {
+        "serve.ping",
+        "serve.invocations[0]",
+        "serve.invocations[1]",
+        "serve.stop",
+        "model.read-only",
+    }
+
+
+def test_a_program_that_is_a_link_to_an_executable_is_found(forge: Forge) -> None:
+    report = forge.smoke(
+        forge.build(lines="RUN mv /program/serve /opt/server && ln -s /opt/server /program/serve\n")
+    )
+    assert failed(report) == {}
+
+
+def test_a_package_that_is_not_in_the_lock_fails_just_that_check(forge: Forge) -> None:
+    report = forge.smoke(forge.build(), locked={})
+    assert failed(report) == {"installed": "steady-thing 1.0 is not in the lock"}
+    assert not_run(report) == set()
+
+
+def test_a_package_of_another_version_and_one_that_is_missing_are_both_named(forge: Forge) -> None:
+    report = forge.smoke(forge.build(), locked={"steady-thing": "1.1", "absent": "2"})
+    assert failed(report) == {
+        "installed": "absent 2 is missing; steady-thing is 1.0, locked is 1.1"
+    }
+
+
+def test_training_without_a_model_fails_and_serving_does_not_run(forge: Forge) -> None:
+    train = TRAIN.replace('(root / "model/learned.json").write_text', "str")
+    report = forge.smoke(forge.build(train=train))
+    assert list(failed(report)) == ["train"]
+    assert failed(report)["train"].startswith(
+        "'train' ended with status 0 and left no file in /opt/ml/model\n"
+    )
+    assert "serve.ping" in not_run(report)
+    assert not report.passed
+
+
+def test_a_link_in_the_model_fails_the_training(forge: Forge) -> None:
+    train = TRAIN.replace(
+        "except Exception",
+        '    (root / "model/latest").symlink_to("learned.json")\nexcept Exception',
+    )
+    report = forge.smoke(forge.build(train=train))
+    assert "'latest' in /opt/ml/model is a link" in failed(report)["train"]
+
+
+def test_training_that_needs_a_network_fails(forge: Forge) -> None:
+    reach = "import socket; socket.create_connection(('192.0.2.1', 80), 5)\n    with open(root"
+    report = forge.smoke(forge.build(train=TRAIN.replace("with open(root", reach)))
+    assert "Network is unreachable" in failed(report)["train"]
+
+
+def test_training_that_does_not_end_is_ended(forge: Forge) -> None:
+    train = TRAIN.replace('print("learned"', 'import time; time.sleep(600); print("learned"')
+    limits = replace(CONTRACT_LIMITS, train_s=2.0)
+    report = forge.smoke(forge.build(train=train), limits=limits)
+    assert failed(report)["train"].startswith("'train' did not end within 2 s")
+
+
+def test_a_failure_without_a_failure_file_fails_just_that_check(forge: Forge) -> None:
+    train = TRAIN.replace('(root / "output/failure").write_text', "str")
+    report = forge.smoke(forge.build(train=train))
+    assert list(failed(report)) == ["train.fails-properly"]
+    assert failed(report)["train.fails-properly"].startswith(
+        "'train' ended with status 1 and did not write /opt/ml/output/failure"
+    )
+    assert not_run(report) == set()
+
+
+def test_training_that_succeeds_without_its_channels_fails_just_that_check(forge: Forge) -> None:
+    train = TRAIN.replace("sys.exit(1)", "sys.exit(0)")
+    report = forge.smoke(forge.build(train=train))
+    assert list(failed(report)) == ["train.fails-properly"]
+    assert (
+        "without channels and with an unknown hyperparameter ended with status 0"
+        in (failed(report)["train.fails-properly"])
+    )
+
+
+def test_a_ping_that_never_says_200_fails_within_the_recipes_time(forge: Forge) -> None:
+    serve = SERVE.replace("200 if", "503 if")
+    report = forge.smoke(forge.build(serve=serve), _quick(EVERYTHING))
+    assert list(failed(report)) == ["serve.ping"]
+    assert failed(report)["serve.ping"].startswith(
+        "/ping did not say 200 within 3 s; the last was: status 503\n"
+    )
+    assert not_run(report) >= {"serve.invocations[0]", "serve.stop", "model.read-only"}
+    assert report.ping_s == 0.0
+
+
+def test_a_ping_that_is_slow_does_not_count(forge: Forge) -> None:
+    serve = SERVE.replace("self.answer(200 if", "import time; time.sleep(1); self.answer(200 if")
+    limits = replace(CONTRACT_LIMITS, ping_s=0.2)
+    report = forge.smoke(forge.build(serve=serve), _quick(EVERYTHING), limits=limits)
+    assert "the last was: no answer within 0.2 s" in failed(report)["serve.ping"]
+
+
+def test_a_server_that_ends_at_once_is_not_waited_for(forge: Forge) -> None:
+    serve = SERVE.replace("import http", "raise SystemExit('no licence')\nimport http")
+    report = forge.smoke(forge.build(serve=serve), replace(EVERYTHING, startup_s=600))
+    detail = failed(report)["serve.ping"]
+    assert detail.startswith("'serve' ended with status 1 before /ping said 200\n")
+    assert "no licence" in detail
+
+
+def test_a_server_that_writes_next_to_its_model_does_not_start(forge: Forge) -> None:
+    serve = SERVE.replace("class Handler", "open('/opt/ml/model/cache', 'w')\nclass Handler")
+    report = forge.smoke(forge.build(serve=serve))
+    assert "Read-only file system" in failed(report)["serve.ping"]
+
+
+def test_a_wrong_answer_fails_just_that_check(forge: Forge) -> None:
+    serve = SERVE.replace("[learned[number] for", "[learned[number] * 2 for")
+    wrong = replace(EVERYTHING, invocations=(replace(ASKING, labels=""), REFUSED))
+    report = forge.smoke(forge.build(serve=serve), wrong)
+    assert list(failed(report)) == ["serve.invocations[0]"]
+    assert failed(report)["serve.invocations[0]"].startswith("'/0' is 2, not 1\n")
+    assert not_run(report) == set()
+
+
+def test_too_low_an_accuracy_fails_just_that_check(forge: Forge) -> None:
+    serve = SERVE.replace("[learned[number] for", "[1 for")
+    report = forge.smoke(forge.build(serve=serve))
+    assert list(failed(report)) == ["serve.invocations[0]"]
+    assert failed(report)["serve.invocations[0]"].startswith(
+        "2 of 4 answers are right (0.500), asked for is 0.9\n"
+    )
+
+
+def test_a_server_that_ignores_sigterm_fails_just_that_check(forge: Forge) -> None:
+    serve = SERVE.replace("lambda *_: sys.exit(0)", "signal.SIG_IGN")
+    limits = replace(CONTRACT_LIMITS, stop_s=1.0)
+    report = forge.smoke(forge.build(serve=serve), limits=limits)
+    assert list(failed(report)) == ["serve.stop"]
+    assert failed(report)["serve.stop"].startswith("after SIGTERM, 'serve' did not end within 1 s")
+
+
+def test_a_server_that_crashes_on_sigterm_fails_just_that_check(forge: Forge) -> None:
+    serve = SERVE.replace("lambda *_: sys.exit(0)", "lambda *_: sys.exit(3)")
+    report = forge.smoke(forge.build(serve=serve))
+    assert list(failed(report)) == ["serve.stop"]
+    assert failed(report)["serve.stop"].startswith("after SIGTERM, 'serve' ended with status 3")
+
+
+def test_an_image_without_declared_checks_does_not_pass(forge: Forge) -> None:
+    report = forge.smoke(forge.build(), Smoke(None, (), 20))
+    assert failed(report) == {}
+    assert not_run(report) >= {"train", "serve.ping"}
+    assert not report.passed
+
+
+def test_a_smoke_that_is_cancelled_ends_and_does_not_pass(forge: Forge) -> None:
+    train = TRAIN.replace('print("learned"', 'import time; time.sleep(600); print("learned"')
+    image = forge.build(train=train)
+    cancelled = threading.Event()
+    timer = threading.Timer(2.0, cancelled.set)
+    timer.start()
+    report = forge.smoke(image, cancelled=cancelled)
+    timer.join()
+    assert failed(report)["train"].startswith("the smoke was stopped")
+    assert not report.passed
+    assert left_over(forge.engine) == []
+
+
+def test_an_image_that_is_not_there_is_an_error_and_is_not_pulled(forge: Forge) -> None:
+    with pytest.raises(SmokeError, match="the engine has no image 'twinforge-test/absent:1'"):
+        forge.smoke("twinforge-test/absent:1")
+
+
+def test_an_engine_that_is_not_there_is_a_missing_tool(forge: Forge, tmp_path: Path) -> None:
+    host = f"unix://{tmp_path}/no.sock"
+    gone = replace(forge.engine, host=host, env={**forge.engine.env, "DOCKER_HOST": host})
+    with pytest.raises(MissingToolError, match="the engine does not answer"):
+        replace(forge, engine=gone).smoke("any")
+
+
+def _quick(smoke: Smoke) -> Smoke:
+    return replace(smoke, startup_s=3)

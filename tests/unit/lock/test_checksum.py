@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from twinforge.lock.checksum import base_checksum, inputs_checksum
+from twinforge.model.matrix import Bootstrap
+from twinforge.model.place import Place
+from twinforge.model.recipe import AptPackage, SystemPackages
+from twinforge.model.reference import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from twinforge.model.recipe import Recipe
+    from twinforge.model.variant import Variant
+
+    Recipes = Callable[..., Recipe]
+    Variants = Callable[..., tuple[Variant, ...]]
+
+TWIN = {"cpu": "xgboost-cpu", "cuda": "xgboost"}
+PAIR = {"cpu": "", "cu129": "12.9"}
+
+
+def checksum(recipe: Recipe, variants: Sequence[Variant]) -> str:
+    return inputs_checksum(recipe, variants, {one.base.name: one.base for one in variants})
+
+
+def test_what_does_not_decide_the_lock_does_not_change_it(
+    make_recipe: Recipes, make_variants: Variants
+) -> None:
+    recipe = make_recipe("numpy", "pandas>=2", TWIN)
+    before = checksum(recipe, make_variants(PAIR))
+    other = make_recipe(TWIN, "pandas>=2", "numpy")
+    other = replace(
+        other, version="9", description="x", env={"A": "1"}, program="y", steps=("true",)
+    )
+    assert checksum(other, make_variants(PAIR)) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"packages": ("numpy<2", TWIN)},
+        {"packages": ("numpy", TWIN | {"version": ">=2"})},
+        {"packages": ("numpy", TWIN | {"cuda": "xgboost[dask]"})},
+        {"exempt": {"numpy": "old"}},
+        {"indexes": ("https://wheels.example.org/simple",)},
+        {"system": SystemPackages((AptPackage("libgomp1"),), ())},
+        {"system": SystemPackages((), (AptPackage("libgomp1"),))},
+    ],
+)
+def test_what_the_recipe_asks_for_changes_it(
+    make_recipe: Recipes, make_variants: Variants, change: dict[str, object]
+) -> None:
+    packages = change.pop("packages", ("numpy", TWIN))
+    assert isinstance(packages, tuple)
+    changed = make_recipe(*packages, **change)
+    variants = make_variants(PAIR)
+    assert checksum(changed, variants) != checksum(make_recipe("numpy", TWIN), variants)
+
+
+def test_what_the_matrix_says_changes_it(make_recipe: Recipes, make_variants: Variants) -> None:
+    recipe = make_recipe("numpy", TWIN)
+    pair = make_variants(PAIR)
+    snapshot = replace(pair[0].base, source=Bootstrap("bookworm", "20260101T000000Z", ()))
+    image = replace(pair[0].base, source=Reference.parse("debian:12"))
+    others = [
+        make_variants({"cpu": ""}),
+        make_variants(PAIR, pythons=("3.12",)),
+        make_variants(PAIR, packages=(AptPackage("libcudnn8", "8.9"),)),
+        tuple(replace(one, base=snapshot) for one in pair),
+        tuple(replace(one, base=image) for one in pair),
+    ]
+    checksums = {checksum(recipe, variants) for variants in [pair, *others]}
+    assert len(checksums) == 1 + len(others)
+
+
+def test_a_bases_checksum_follows_its_source_only(make_variants: Variants) -> None:
+    base = make_variants(PAIR)[0].base
+    snapshot = replace(base, source=Bootstrap("bookworm", "20260101T000000Z", ()))
+    assert base_checksum(replace(base, place=Place("x", 9, 9))) == base_checksum(base)
+    assert base_checksum(snapshot) != base_checksum(base)

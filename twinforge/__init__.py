@@ -1,0 +1,1 @@
+"""Matching CPU and CUDA images for SageMaker from one recipe."""

@@ -1,0 +1,1 @@
+"""The verbs, composed from the rooms. Each module holds one group of verbs."""

@@ -1,0 +1,153 @@
+"""``render``: the committed files of every variant, and whether they still follow from the sources."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from twinforge.errors import StaleError
+from twinforge.render.dockerfile import render_files
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from twinforge.api.workspace import Workspace
+    from twinforge.lock.locked import BaseLock, RecipeLock
+    from twinforge.model.recipe import Recipe
+    from twinforge.model.variant import Variant
+
+__all__ = ["Rendered", "check_rendered", "render_variant", "render_variants", "write_rendered"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A variant's files: path relative to its folder -> text."""
+
+    variant: Variant
+    files: Mapping[str, str]
+
+
+def render_variants(workspace: Workspace, variants: Sequence[Variant]) -> tuple[Rendered, ...]:
+    """Return the files of the variants as they follow from recipe, matrix and lock.
+
+    Raises:
+        StaleError: A recipe is not locked, or a variant is missing in its lock.
+    """
+    locks: dict[str, RecipeLock] = {}
+    for name in dict.fromkeys(variant.recipe for variant in variants):
+        lock = workspace.lock_of(name)
+        if lock is None:
+            message = f"the recipe '{name}' is not locked"
+            raise StaleError(message, hint=f"run `twinforge lock {name}`")
+        locks[name] = lock
+    return tuple(
+        Rendered(
+            variant,
+            render_variant(
+                workspace,
+                workspace.project.recipe(variant.recipe),
+                variant,
+                locks[variant.recipe],
+                workspace.base_locks.get(variant.base.name),
+            ),
+        )
+        for variant in variants
+    )
+
+
+def render_variant(
+    workspace: Workspace, recipe: Recipe, variant: Variant, lock: RecipeLock, base: BaseLock | None
+) -> dict[str, str]:
+    """Return one variant's files under a given lock.
+
+    Raises:
+        StaleError: The variant is missing in the lock.
+    """
+    locked = lock.variant(variant.slug)
+    if locked is None:
+        message = f"the variant '{variant.id}' is not in its recipe's lock"
+        raise StaleError(message, hint=f"run `twinforge lock {recipe.name}`")
+    template = (workspace.root / recipe.template).read_text("utf-8") if recipe.template else ""
+    return render_files(recipe, variant, workspace.project.matrix, locked, base, template=template)
+
+
+def write_rendered(root: Path, rendered: Sequence[Rendered]) -> tuple[str, ...]:
+    """Write what differs, remove what no variant has any more, return the changed paths, sorted.
+
+    All variants of a recipe are given together; only its ``variants`` folder is touched.
+    """
+    changed: list[str] = []
+    for item in rendered:
+        folder = root / item.variant.folder
+        for name, text in item.files.items():
+            path = folder / name
+            if not path.is_file() or path.read_text("utf-8") != text:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                partial = path.with_name(f".{path.name}.{os.getpid()}")
+                partial.write_text(text, "utf-8")
+                partial.replace(path)
+                changed.append(f"{item.variant.folder}/{name}")
+    for orphan in _orphans(root, rendered):
+        path = root / orphan
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+        changed.append(orphan)
+    return tuple(sorted(changed))
+
+
+def check_rendered(root: Path, rendered: Sequence[Rendered], *, orphans: bool = True) -> None:
+    """Compare the committed files with what follows from the sources.
+
+    ``orphans`` also looks for files of vanished variants; all variants of a recipe must be given.
+
+    Raises:
+        StaleError: They differ; the message holds a unified diff.
+    """
+    parts: list[str] = []
+    for item in rendered:
+        for name, text in item.files.items():
+            path = root / item.variant.folder / name
+            old = path.read_text("utf-8") if path.is_file() else ""
+            parts += difflib.unified_diff(
+                old.splitlines(keepends=True),
+                text.splitlines(keepends=True),
+                f"committed/{item.variant.folder}/{name}",
+                f"rendered/{item.variant.folder}/{name}",
+            )
+    if orphans:
+        parts += [f"orphan: {path}\n" for path in _orphans(root, rendered)]
+    if parts:
+        message = f"the generated files are stale:\n{''.join(parts).rstrip()}"
+        raise StaleError(message, hint="run `twinforge render` and commit the result")
+
+
+def _orphans(root: Path, rendered: Sequence[Rendered]) -> list[str]:
+    """Return generated files of rendered variants, and folders of vanished ones, that must go.
+
+    A folder of a variant that was not rendered this time is no orphan while its recipe has it; that
+    is known only when all variants of the recipe were rendered, which is what callers do.
+    """
+    expected = {item.variant.folder: set(item.files) for item in rendered}
+    orphans: list[str] = []
+    for recipe in dict.fromkeys(item.variant.recipe for item in rendered):
+        parent = root / "images" / recipe / "variants"
+        if not parent.is_dir():
+            continue
+        for folder in sorted(parent.iterdir()):
+            relative = folder.relative_to(root).as_posix()
+            if relative not in expected:
+                orphans.append(relative)
+                continue
+            orphans += [
+                f"{relative}/{name}"
+                for path in sorted(folder.rglob("*"))
+                if path.is_file()
+                and (name := path.relative_to(folder).as_posix()) not in expected[relative]
+            ]
+    return orphans

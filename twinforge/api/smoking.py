@@ -1,0 +1,131 @@
+"""``smoke``: every image that was built does what it must, once per image and set of checks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from twinforge.api.building import BuildOptions, plan
+from twinforge.build.ledger import Smoked
+from twinforge.build.scheduler import Outcome, run_all
+from twinforge.errors import SmokeError, TwinforgeError
+from twinforge.events import Event, State
+from twinforge.smoke.run import run_smoke
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Sequence
+
+    from twinforge.api.workspace import Workspace
+    from twinforge.build.plan import Node
+    from twinforge.model.recipe import Recipe
+    from twinforge.model.variant import Variant
+
+__all__ = ["checks_digest", "smoke", "smoked"]
+
+
+_CHECKS_VERSION = 1
+"""Goes up when images must be smoked again because the checks themselves changed."""
+
+
+def checks_digest(workspace: Workspace, recipe: Recipe) -> str:
+    """Return the digest of all that is asked of an image: the checks and the files they use."""
+    smoke_spec = recipe.smoke
+    paths = [case.body for case in smoke_spec.invocations]
+    paths += [case.labels for case in smoke_spec.invocations if case.labels]
+    paths += list(smoke_spec.train.channels.values()) if smoke_spec.train else []
+    files = {}
+    for name in sorted(set(paths)):
+        path = workspace.root / name
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                relative = file.relative_to(workspace.root).as_posix()
+                files[relative] = hashlib.sha256(file.read_bytes()).hexdigest()
+    document = {"version": _CHECKS_VERSION, "smoke": asdict(smoke_spec), "files": files}
+    text = json.dumps(document, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def smoked(workspace: Workspace, node: Node, checks: str) -> Smoked | None:
+    """Return the outcome of just these checks on just this image, if there is one."""
+    outcome = workspace.ledger.smoked.get(node.image_id)
+    return outcome if outcome is not None and outcome.checks == checks else None
+
+
+def smoke(
+    workspace: Workspace,
+    variants: Sequence[Variant],
+    *,
+    jobs: int = 2,
+    again: bool = False,
+) -> tuple[tuple[Node, ...], tuple[Outcome[Node, Smoked], ...]]:
+    """Smoke the images of the variants, except those that passed the same checks before.
+
+    Returns:
+        The nodes of all variants, each current, and an outcome for each that was smoked now.
+
+    Raises:
+        SmokeError: A variant is not built, or its image is not that of its recipe as it is now.
+    """
+    nodes = plan(workspace, variants, BuildOptions()).nodes
+    stale = [node for node in nodes if not node.image_id]
+    if stale:
+        named = ", ".join(f"{node.variant.id} ({node.why})" for node in stale[:5])
+        message = f"{len(stale)} of {len(nodes)} variants are not built: {named}"
+        raise SmokeError(message, hint="run `twinforge build`")
+    checks = {
+        name: checks_digest(workspace, workspace.project.recipe(name))
+        for name in dict.fromkeys(variant.recipe for variant in variants)
+    }
+    todo = [
+        node
+        for node in nodes
+        if again
+        or (known := smoked(workspace, node, checks[node.variant.recipe])) is None
+        or not known.passed
+    ]
+
+    def worker(node: Node, cancelled: threading.Event) -> Smoked:
+        del cancelled  # a container is stopped by its own clean-up when the run is interrupted
+        return _smoke_node(workspace, node, checks[node.variant.recipe])
+
+    return nodes, run_all(todo, worker, jobs=jobs)
+
+
+def _smoke_node(workspace: Workspace, node: Node, checks: str) -> Smoked:
+    variant, tell = node.variant, workspace.listener
+    recipe = workspace.project.recipe(variant.recipe)
+    lock = workspace.lock_of(variant.recipe)
+    if lock is None:
+        message = f"the recipe '{variant.recipe}' is not locked"
+        raise SmokeError(message, hint=f"run `twinforge lock {variant.recipe}`")
+    tell(Event("smoke", variant.id, State.STARTED))
+    start = time.monotonic()
+    try:
+        report = run_smoke(
+            node.image_id,
+            recipe,
+            variant,
+            {wheel.name: wheel.version for wheel in lock.variant(variant.slug).wheels},
+            root=workspace.root,
+            engine=workspace.engine,
+            listener=tell,
+            log=workspace.log_path("smoke", variant),
+        )
+    except TwinforgeError as error:
+        tell(Event("smoke", variant.id, State.FAILED, error.message.partition("\n")[0]))
+        raise
+    failed = tuple(f"{check.id}: {check.detail}" for check in report.checks if not check.passed)
+    outcome = Smoked(report.passed, checks, report.ping_s, time.monotonic() - start, failed)
+    workspace.ledger.record_smoke(node.image_id, outcome)
+    if report.passed:
+        text = f"{len(report.checks)} checks passed, /ping after {report.ping_s:.1f} s"
+        tell(Event("smoke", variant.id, State.DONE, text))
+        return outcome
+    tell(Event("smoke", variant.id, State.FAILED, failed[0].partition("\n")[0] if failed else ""))
+    detail = "\n".join(failed) or "no check ran, and that is not a pass"
+    message = f"{variant.id} did not pass its smoke checks:\n{detail}"
+    raise SmokeError(message, hint=f"see {workspace.log_path('smoke', variant)}")

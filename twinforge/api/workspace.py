@@ -1,0 +1,114 @@
+"""What every verb works on: a project, the state that belongs to it, and an engine when needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from twinforge.build.ledger import Ledger
+from twinforge.engine.engine import Settings, ensure_engine
+from twinforge.engine.images import Images
+from twinforge.events import Listener, ignore
+from twinforge.lock.document import read_bases, read_recipe_lock
+from twinforge.model.load import load_project
+from twinforge.model.select import select_variants
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from twinforge.engine.engine import Engine
+    from twinforge.lock.locked import BaseLock, RecipeLock
+    from twinforge.model.project import Project
+    from twinforge.model.variant import Variant
+
+__all__ = ["Workspace"]
+
+_SYSTEM_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+"""Where Debian, Ubuntu and Alpine keep the certificate authorities that the machine trusts."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A checkout and where this run gets its settings from. Reads files on first use, once.
+
+    Attributes:
+        root: The project's folder, with ``matrix.yaml`` and ``recipes/``.
+        environ: The environment that child processes and clients see.
+        engine_dir: Where an engine of our own keeps its data.
+        cache_dir: Where bases are kept between projects.
+        listener: Told what goes on.
+    """
+
+    root: Path
+    environ: Mapping[str, str]
+    engine_dir: Path
+    cache_dir: Path
+    listener: Listener = ignore
+
+    @cached_property
+    def project(self) -> Project:
+        """The project; raises ProjectError with every problem of every file."""
+        return load_project(self.root)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """A Docker Engine that answers, set up if there is none."""
+        return ensure_engine(self.engine_settings, self.listener)
+
+    @cached_property
+    def images(self) -> Images:
+        """The engine's images."""
+        return Images(self.engine)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What was built and smoked here."""
+        return Ledger.read(self.state_dir / "ledger.json")
+
+    @cached_property
+    def base_locks(self) -> Mapping[str, BaseLock]:
+        """Locked bases by name; empty before the first lock."""
+        return read_bases(self.root)
+
+    @property
+    def engine_settings(self) -> Settings:
+        """What the engine's room wants to know."""
+        return Settings(self.environ, self.engine_dir)
+
+    @property
+    def state_dir(self) -> Path:
+        """Where this project's ledger, logs and staged files live; git-ignored."""
+        return self.root / ".twinforge"
+
+    @cached_property
+    def ca_bundle(self) -> Path | None:
+        """The certificate authorities to trust: SSL_CERT_FILE, else the system's own."""
+        named = self.environ.get("SSL_CERT_FILE", "")
+        path = Path(named) if named else _SYSTEM_BUNDLE
+        return path if path.is_file() else None
+
+    @property
+    def child_environ(self) -> dict[str, str]:
+        """The environment for programs that speak TLS: they trust what we trust."""
+        named = {"SSL_CERT_FILE": str(self.ca_bundle)} if self.ca_bundle else {}
+        return {**self.environ, **named}
+
+    def reread(self) -> Workspace:
+        """Return the same workspace with nothing read yet, after its files were written."""
+        return replace(self)
+
+    def lock_of(self, recipe: str) -> RecipeLock | None:
+        """Return a recipe's committed lock, or None before the first."""
+        return read_recipe_lock(self.root, recipe)
+
+    def select(self, selectors: Sequence[str]) -> tuple[Variant, ...]:
+        """Return the variants that the selectors name, in declared order."""
+        return select_variants(self.project, selectors)
+
+    def log_path(self, verb: str, variant: Variant) -> Path:
+        """Return the log file of a verb for a variant, in a folder that exists."""
+        path = self.state_dir / "logs" / variant.recipe / f"{variant.slug}.{verb}.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path

@@ -1,0 +1,177 @@
+"""What apt would install on a base, asked of apt itself in a container that is thrown away.
+
+Package names are words of an argv, never text of a shell.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from twinforge.build.bases import Moved, make_base
+from twinforge.build.bootstrap import proxy_environ
+from twinforge.engine.images import Images
+from twinforge.errors import LockError
+from twinforge.events import Event, State
+from twinforge.model.recipe import AptPackage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from twinforge.engine.engine import Engine
+    from twinforge.events import Listener
+    from twinforge.lock.locked import BaseLock
+    from twinforge.model.variant import Variant
+
+__all__ = ["ContainerApt", "moved_pins", "parse_installed", "parse_versions"]
+
+TIMEOUT_S = 600
+NO_MIRROR = 90
+"""The status with which the scripts end when the archive can't be reached; apt has none for it."""
+
+_UPDATE = f"apt-get -qq -o APT::Update::Error-Mode=any update || exit {NO_MIRROR}; "
+_LIST = 'for word; do apt-cache madison "${word%%=*}"; done; '
+_SIMULATE = (
+    f'{_UPDATE}apt-get -q -s install --no-install-recommends -- "$@" && exit 0; '
+    f'status=$?; {_LIST}exit "$status"'
+)
+_VERSIONS = f"{_UPDATE}{_LIST}exit 0"
+_INSTALLED = re.compile(r"Inst (?P<name>\S+)(?: \[[^]]*\])? \((?P<version>\S+) ", re.ASCII)
+_OFFERED = re.compile(r" *(?P<name>[^\s|]+) \| *(?P<version>[^\s|]+) \| ", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerApt:
+    """Knows what an apt step installs, by asking in a container of the variant's base.
+
+    Answers are remembered per base and packages. Bases are made where they are missing.
+    """
+
+    locks: Mapping[str, BaseLock]
+    engine: Engine = field(kw_only=True)
+    cache_dir: Path = field(kw_only=True)
+    listener: Listener = field(kw_only=True)
+    _answers: dict[tuple[str, tuple[str, ...]], tuple[AptPackage, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def closure(self, variant: Variant, packages: Sequence[AptPackage]) -> tuple[AptPackage, ...]:
+        """Return what installing ``packages`` on the variant's base adds or changes, by name.
+
+        Raises:
+            LockError: A package or a version does not exist there, or they exclude each other.
+        """
+        if not packages:
+            return ()
+        base = make_base(
+            variant.base,
+            self.locks.get(variant.base.name),
+            engine=self.engine,
+            cache_dir=self.cache_dir,
+            listener=self.listener,
+            locked=False,
+        )
+        words = tuple(sorted(str(package) for package in packages))
+        key = (base.reference, words)
+        if key not in self._answers:
+            text = f"asking apt on {base.name} for {' '.join(words)}"
+            self.listener(Event("lock", variant.id, State.PROGRESS, text))
+            status, output = _ask(self.engine, base.reference, _SIMULATE, words)
+            if status:
+                raise _refusal(variant, packages, status, output)
+            self._answers[key] = parse_installed(output)
+        return self._answers[key]
+
+
+def moved_pins(reference: str, pins: Sequence[AptPackage], *, engine: Engine) -> tuple[Moved, ...]:
+    """Return the pins that the base's archive does not offer any more, with what it offers now.
+
+    Args:
+        reference: Of the base's image.
+        pins: Packages with their versions.
+        engine: It has the image.
+
+    Raises:
+        LockError: The archive can't be reached.
+    """
+    words = [str(pin) for pin in pins]
+    status, output = _ask(engine, reference, _VERSIONS, words)
+    if status:
+        raise LockError(_unreachable(reference, output), hint=_NETWORK_HINT)
+    offered = parse_versions(output)
+    return tuple(
+        Moved(pin.name, pin.version, next(iter(offered.get(pin.name, ())), ""))
+        for pin in sorted(pins, key=lambda pin: pin.name)
+        if pin.version and pin.version not in offered.get(pin.name, ())
+    )
+
+
+def parse_installed(output: str) -> tuple[AptPackage, ...]:
+    """Return what ``apt-get -s install`` says that it would install, by name.
+
+    >>> parse_installed("Inst tzdata [2024a-0] (2025b-0+deb12u2 Debian:12.12/stable [all])")
+    (AptPackage(name='tzdata', version='2025b-0+deb12u2'),)
+    """
+    found = (_INSTALLED.match(line) for line in output.splitlines())
+    pins = {match["name"]: match["version"] for match in found if match}
+    return tuple(AptPackage(name, version) for name, version in sorted(pins.items()))
+
+
+def parse_versions(output: str) -> dict[str, tuple[str, ...]]:
+    """Return the versions that ``apt-cache madison`` lists, by package, the newest first."""
+    versions: dict[str, dict[str, None]] = {}
+    for line in output.splitlines():
+        if match := _OFFERED.match(line):
+            versions.setdefault(match["name"], {})[match["version"]] = None
+    return {name: tuple(found) for name, found in versions.items()}
+
+
+def _ask(engine: Engine, reference: str, script: str, words: Sequence[str]) -> tuple[int, str]:
+    env = {**proxy_environ(engine.env), "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+    with Images(engine) as images:
+        return images.run_command(
+            reference,
+            ["sh", "-c", script, "sh", *words],
+            network="bridge",
+            env=env,
+            timeout_s=TIMEOUT_S,
+        )
+
+
+_NETWORK_HINT = "see whether containers reach the network, and the proxy variables"
+
+
+def _unreachable(what: str, output: str) -> str:
+    return f"the package archive of '{what}' can't be reached: {_complaint(output)}"
+
+
+def _refusal(
+    variant: Variant, packages: Sequence[AptPackage], status: int, output: str
+) -> LockError:
+    base = variant.base.name
+    if status == NO_MIRROR:
+        return LockError(_unreachable(base, output), hint=_NETWORK_HINT)
+    offered = parse_versions(output)
+    problems = []
+    for package in sorted(packages, key=lambda package: package.name):
+        versions = offered.get(package.name, ())
+        if not versions:
+            problems.append(f"there is no Debian package '{package.name}'")
+        elif package.version and package.version not in versions:
+            others = ", ".join(versions)
+            problems.append(f"'{package.name}' has no version '{package.version}' but {others}")
+    what = "; ".join(problems) or f"apt can't install them together: {_complaint(output)}"
+    message = f"the system packages of '{variant.id}' can't be had on '{base}': {what}"
+    hint = (
+        f"see 'system' in recipes/{variant.recipe}.yaml and the packages of the accelerator "
+        f"'{variant.accelerator.name}' in matrix.yaml"
+    )
+    return LockError(message, hint=hint)
+
+
+def _complaint(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    complaints = [line.removeprefix("E: ") for line in lines if line.startswith("E: ")]
+    return (complaints or lines or ["it says nothing"])[-1]

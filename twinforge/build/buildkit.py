@@ -1,0 +1,170 @@
+"""Building one image by ``docker buildx build``: the only module that runs buildx.
+
+docker-py has no BuildKit, hence the command line. Nothing secret is in an argv: secrets are files,
+and a proxy's value is taken by buildx from the environment.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from twinforge import process
+from twinforge.build.progress import BuildProgress, Failure
+from twinforge.errors import BuildError
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Mapping
+
+    from twinforge.engine.engine import Engine
+
+__all__ = ["BuildSpec", "Builder", "Buildx", "VariantFailedError", "build_argv"]
+
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "FTP_PROXY", "ALL_PROXY")
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSpec:
+    """All that one build takes.
+
+    Attributes:
+        name: The variant's id.
+        folder: The context, with its ``Dockerfile``.
+        contexts: Named contexts: name -> folder or address.
+        secrets: Id of a secret -> the file that holds it.
+        labels: Added to those of the Dockerfile.
+        tags: References that the image gets once it is complete.
+        epoch: Its time, in seconds since 1970.
+    """
+
+    name: str
+    folder: Path
+    contexts: Mapping[str, str]
+    secrets: Mapping[str, Path]
+    labels: Mapping[str, str]
+    tags: tuple[str, ...]
+    epoch: int
+
+
+class VariantFailedError(BuildError):
+    """One variant did not build; ``failure`` says where."""
+
+    def __init__(self, message: str, failure: Failure, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.failure = failure
+
+
+class Builder(Protocol):
+    """Makes images. The real one is :class:`Buildx`; a dry run and tests have their own."""
+
+    def build(
+        self,
+        spec: BuildSpec,
+        *,
+        log: Callable[[str], None],
+        on_step: Callable[[str, int, int], None],
+        cancelled: threading.Event,
+    ) -> str:
+        """Build and return the image id (``sha256:...``)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Buildx:
+    """Builds with an engine's buildx; ``builder`` names a builder other than the current one."""
+
+    engine: Engine
+    builder: str = ""
+
+    def driver(self) -> str:
+        """Return the driver of the builder: ``docker``, ``docker-container``, ...
+
+        Raises:
+            CommandError: There is no builder of this name.
+        """
+        argv = [self.engine.docker, "buildx", "inspect", *([self.builder] if self.builder else [])]
+        shown = process.run(argv, env=self.engine.env).stdout
+        for line in shown.splitlines():
+            name, _, value = line.partition(":")
+            if name == "Driver":
+                return value.strip()
+        return "docker"
+
+    def build(
+        self,
+        spec: BuildSpec,
+        *,
+        log: Callable[[str], None],
+        on_step: Callable[[str, int, int], None],
+        cancelled: threading.Event,
+    ) -> str:
+        """Build, load the image into the engine and return its id.
+
+        Raises:
+            VariantFailedError: The build failed or was cancelled.
+        """
+        progress = BuildProgress(log, on_step)
+        with tempfile.TemporaryDirectory(prefix="twinforge-") as scratch:
+            metadata = Path(scratch) / "metadata.json"
+            argv = build_argv(
+                spec,
+                docker=self.engine.docker,
+                builder=self.builder,
+                metadata=metadata,
+                proxies=tuple(
+                    name
+                    for upper in _PROXIES
+                    for name in (upper, upper.lower())
+                    if self.engine.env.get(name)
+                ),
+            )
+            status = process.stream(
+                argv,
+                on_line=progress.feed,
+                env={**self.engine.env, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"},
+                cancelled=cancelled,
+                check=False,
+            )
+            if cancelled.is_set() and status:
+                message = f"{spec.name} was cancelled"
+                raise VariantFailedError(message, Failure("", 0, "cancelled", ""))
+            if status:
+                failure = progress.failure()
+                where = f" in stage '{failure.stage}'" if failure.stage else ""
+                line = f", {spec.folder.name}/Dockerfile:{failure.line}" if failure.line else ""
+                message = f"{spec.name} failed{where}{line}: {failure.message or 'no reason given'}"
+                raise VariantFailedError(message, failure)
+            document = json.loads(metadata.read_text("utf-8"))
+        image_id = document.get("containerimage.config.digest")
+        return str(image_id or document["containerimage.digest"])
+
+
+def build_argv(
+    spec: BuildSpec,
+    *,
+    docker: str,
+    builder: str,
+    metadata: Path,
+    proxies: tuple[str, ...] = (),
+) -> list[str]:
+    """Return the whole command of a build. Pure, so that a dry run can show it."""
+    argv = [docker, "buildx", "build", "--progress=rawjson", "--provenance=false", "--sbom=false"]
+    if builder:
+        argv += ["--builder", builder]
+    argv += ["--load", "--metadata-file", str(metadata)]
+    argv += ["--build-arg", f"SOURCE_DATE_EPOCH={spec.epoch}"]
+    for name in proxies:
+        argv += ["--build-arg", name]
+    for name, value in spec.contexts.items():
+        argv += ["--build-context", f"{name}={value}"]
+    for name, file in spec.secrets.items():
+        argv += ["--secret", f"id={name},src={file}"]
+    for name, value in spec.labels.items():
+        argv += ["--label", f"{name}={value}"]
+    for tag in spec.tags:
+        argv += ["--tag", tag]
+    return [*argv, str(spec.folder)]

@@ -1,0 +1,122 @@
+"""BuildKit's ``--progress=rawjson`` stream, read into what a person and a log want to know.
+
+Source: https://github.com/moby/buildkit/blob/master/client/graph.go (``SolveStatus``, log data in
+base64). buildx 0.13 indents each object over many lines, later ones write one a line.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["BuildProgress", "Failure"]
+
+_STAGE = re.compile(r"\[(?P<stage>\S+)(?: +\d+/\d+)?\]")
+_LINE = re.compile(r"^(?P<file>[^:\s]*Dockerfile[^:\s]*):(?P<line>\d+)")
+_TAIL_LINES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Where a build stopped: stage, line of the Dockerfile (0 where unknown), last output."""
+
+    stage: str
+    line: int
+    message: str
+    output: str
+
+
+@dataclass(slots=True)
+class BuildProgress:
+    """Takes the stream line by line; tells the log all and the listener what goes on."""
+
+    log: Callable[[str], None]
+    on_step: Callable[[str, int, int], None]
+    failed_vertex: str = ""
+    message: str = ""
+    line: int = 0
+    _names: dict[str, str] = field(default_factory=dict)
+    _done: set[str] = field(default_factory=set)
+    _started: set[str] = field(default_factory=set)
+    _tails: dict[str, list[str]] = field(default_factory=dict)
+    _open: list[str] = field(default_factory=list)
+
+    def feed(self, text: str) -> None:
+        """Take one line: a status of BuildKit or a part of one, or buildx's own words."""
+        if self._open:
+            self._open.append(text)
+            if text != "}":
+                return
+            text = "".join(self._open)
+            self._open.clear()
+        elif text == "{":
+            self._open.append(text)
+            return
+        status = _object(text)
+        if status is None:
+            self._plain(text)
+            return
+        for vertex in status.get("vertexes") or ():
+            self._vertex(vertex)
+        for entry in status.get("logs") or ():
+            self._output(entry)
+
+    def failure(self) -> Failure:
+        """Return where the build stopped, as far as the stream has told."""
+        name = self._names.get(self.failed_vertex, "")
+        found = _STAGE.search(name)
+        stage = found["stage"] if found else name
+        tail = self._tails.get(self.failed_vertex, [])
+        return Failure(stage, self.line, self.message, "\n".join(tail))
+
+    def _plain(self, text: str) -> None:
+        self.log(text)
+        found = _LINE.match(text)
+        if found:
+            self.line = int(found["line"])
+        elif text.startswith("ERROR: "):
+            self.message = text.removeprefix("ERROR: ").removeprefix("failed to solve: ")
+
+    def _vertex(self, vertex: dict[str, Any]) -> None:
+        digest, name = vertex["digest"], vertex.get("name", "")
+        self._names[digest] = name
+        if vertex.get("started") and digest not in self._started:
+            self._started.add(digest)
+            self.log(f"> {name}")
+        if vertex.get("error") and not self.failed_vertex and "canceled" not in vertex["error"]:
+            self.failed_vertex = digest
+            self.message = vertex["error"]
+            self.log(f"! {name}: {vertex['error']}")
+        if vertex.get("completed") and digest not in self._done:
+            self._done.add(digest)
+            self.log(f"= {name}{' (cached)' if vertex.get('cached') else ''}")
+        if not name.startswith("[internal]"):
+            self.on_step(name, len(self._done), len(self._names))
+
+    def _output(self, entry: dict[str, Any]) -> None:
+        try:
+            text = base64.b64decode(entry.get("data") or "").decode(errors="replace")
+        except binascii.Error:
+            return
+        tail = self._tails.setdefault(entry["vertex"], [])
+        for line in text.splitlines():
+            self.log(f"  {line}")
+            tail.append(line)
+        del tail[:-_TAIL_LINES]
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    if not text.startswith("{"):
+        return None
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

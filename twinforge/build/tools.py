@@ -1,0 +1,73 @@
+"""The uv that installs wheels inside a build: the project's own, handed in as a named context.
+
+It is mounted for the step that needs it and never stays in an image. It travels as an image of one
+file, so that an engine gets it once and not with every build.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tarfile
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from uv import find_uv_bin
+
+from twinforge.build.layout import read_layout, stream_archive, write_layout
+from twinforge.render.dockerfile import EPOCH
+
+if TYPE_CHECKING:
+    from twinforge.build.layout import Layout
+    from twinforge.engine.images import Images
+
+__all__ = ["make_uv_context", "uv_version"]
+
+_ARCHITECTURE = "amd64"
+_MODE = 0o755
+
+
+def uv_version() -> str:
+    """Return the version of uv that builds use."""
+    return version("uv")
+
+
+def make_uv_context(cache_dir: Path, images: Images, *, driver: str) -> str:
+    """Return the value of ``--build-context`` that gives a build the file ``/uv``.
+
+    Args:
+        cache_dir: Where the image layout is kept.
+        images: Of the engine, which is given the image where it lacks it.
+        driver: Of the builder; only ``docker`` sees the engine's images.
+    """
+    layout = _layout(cache_dir / "tools" / f"uv-{uv_version()}")
+    if driver != "docker":
+        return f"oci-layout://{layout.folder.absolute()}@{layout.manifest_digest}"
+    reference = f"twinforge/uv:{uv_version()}"
+    image = images.inspect(reference)
+    if image is None or image.layers != (layout.layer_digest,):
+        images.load(stream_archive(layout, reference=reference))
+    return f"docker-image://{reference}"
+
+
+def _layout(folder: Path) -> Layout:
+    try:
+        return read_layout(folder)
+    except FileNotFoundError:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".uv-") as name:
+        scratch = Path(name)
+        tar = scratch / "root.tar"
+        content = Path(find_uv_bin()).read_bytes()
+        member = tarfile.TarInfo("uv")
+        member.size, member.mode, member.mtime = len(content), _MODE, EPOCH
+        with tarfile.open(tar, "w") as archive:
+            archive.addfile(member, io.BytesIO(content))
+        made = write_layout(
+            tar, scratch / "layout", architecture=_ARCHITECTURE, created_by="uv, from its wheel"
+        )
+        if not folder.exists():
+            shutil.move(made.folder, folder)
+    return read_layout(folder)

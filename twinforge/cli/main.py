@@ -1,0 +1,99 @@
+"""The program ``twinforge``: its groups of verbs, and how each way to end becomes an exit status."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from typing import TYPE_CHECKING
+
+import click
+
+from twinforge.cli import choosing, engines, making, pushing, sources
+from twinforge.cli.session import Session
+from twinforge.errors import TwinforgeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main", "twinforge"]
+
+_INTERRUPTED = 130
+_EPILOG = """\b
+Exit status: 0 success, 1 something failed, 2 wrong usage, 3 nothing is known,
+4 impossible, 5 wrong recipe or matrix, 6 stale files, 7 missing engine or
+program, 130 interrupted.
+
+\b
+Examples:
+  twinforge check                     see whether recipes and matrix are right
+  twinforge build && twinforge smoke  make and try the default variants
+  twinforge push --dry-run            show what would go where
+"""
+
+
+class _Verbs(click.Group):
+    """Shows verbs in the order in which a project uses them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(self.commands)
+
+
+@click.group(
+    cls=_Verbs,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="twinforge")
+@click.option(
+    "--project",
+    "-C",
+    default=".",
+    metavar="DIR",
+    help="The project: the folder with matrix.yaml and recipes/.  [default: .]",
+)
+@click.option("--quiet", "-q", is_flag=True, help="Show results and errors only.")
+@click.option("--debug", is_flag=True, help="Show a traceback with an error.")
+@click.pass_context
+def twinforge(ctx: click.Context, *, project: str, quiet: bool, debug: bool) -> None:
+    """Build matching CPU and CUDA images for SageMaker from one recipe."""
+    ctx.obj = Session(project, environ=dict(os.environ), quiet=quiet, debug=debug)
+
+
+for _module in (sources, engines, making, pushing, choosing):
+    for _command in _module.COMMANDS:
+        twinforge.add_command(_command)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the program and end the process with its exit status."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    debug = "--debug" in (sys.argv if argv is None else argv)
+    try:
+        status = twinforge.main(
+            None if argv is None else list(argv), prog_name="twinforge", standalone_mode=False
+        )
+    except click.exceptions.Exit as error:
+        status = error.exit_code
+    except click.Abort:
+        status = _INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except KeyboardInterrupt:
+        click.echo("interrupted; run the same command again to go on", err=True)
+        status = _INTERRUPTED
+    except TwinforgeError as error:
+        if debug:
+            traceback.print_exc()
+        click.echo(f"error: {error.message}", err=True)
+        if error.hint:
+            click.echo(f"hint: {error.hint}", err=True)
+        status = error.exit_status
+    except BrokenPipeError:
+        # Whoever read our output has gone; saying so would only raise again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,151 @@
+"""Verbs that make and try images: ``plan``, ``build``, ``smoke``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from twinforge.api import building, smoking
+from twinforge.api.building import BuildOptions
+from twinforge.api.summary import failure_rows, summarise
+from twinforge.errors import BuildError, SmokeError
+from twinforge.report.summary import render_summary
+from twinforge.report.tables import Column, render_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from twinforge.build.plan import Node
+    from twinforge.cli.session import Session
+
+__all__ = ["COMMANDS"]
+
+_SELECTORS = """\b
+SELECTOR is a recipe (digits), a variant (digits/cpu-py3.11-debian12), a
+pattern (digits/*-py3.11-*), an axis value (accelerator=cpu) or a group
+(digits:pr, :pr). Without one: the group `default` if there is one, else all.
+"""
+
+
+def _selectors(command: Callable[..., None]) -> Callable[..., None]:
+    return click.argument("selectors", nargs=-1, metavar="[SELECTOR]...")(command)
+
+
+@click.command(epilog=_SELECTORS)
+@_selectors
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+@click.pass_obj
+def plan(session: Session, *, selectors: tuple[str, ...], as_json: bool) -> None:
+    """Show what a build would do, and why. Changes nothing."""
+    with session.workspace() as workspace:
+        nodes = building.plan(workspace, workspace.select(selectors), BuildOptions()).nodes
+    if as_json:
+        session.show_json([_node_json(node) for node in nodes])
+        return
+    columns = [Column("variant"), Column("status"), Column("why"), Column("key")]
+    rows = [[n.variant.id, n.status.value, n.why, n.key.hex[:16]] for n in nodes]
+    session.show(render_table(rows, columns, style=session.style))
+
+
+@click.command(
+    epilog=_SELECTORS + "\n\b\nExamples:\n  twinforge build\n  twinforge build accelerator=cpu"
+    " --fail-fast\n  twinforge build digits --dry-run"
+)
+@_selectors
+@click.option("--jobs", "-j", default=4, show_default=True, type=click.IntRange(1, 64), help="Variants at once.")
+@click.option(
+    "--keep-going/--fail-fast",
+    default=True,
+    show_default=True,
+    help="Whether a failure leaves the other variants alone.",
+)
+@click.option("--builder", default="", metavar="NAME", help="A buildx builder other than the engine's own.")
+@click.option("--locked", is_flag=True, help="Refuse to go on with packages that moved since the lock.")
+@click.option("--force", is_flag=True, help="Build images that are there again.")
+@click.option("--dry-run", is_flag=True, help="Print the commands and build nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@click.pass_obj
+def build(  # noqa: PLR0913 - the options of the command line
+    session: Session,
+    *,
+    selectors: tuple[str, ...],
+    jobs: int,
+    keep_going: bool,
+    builder: str,
+    locked: bool,
+    force: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Build the images that are not there yet, sharing what is equal."""
+    options = BuildOptions(jobs, not keep_going, builder, locked, force)
+    with session.workspace() as workspace:
+        variants = workspace.select(selectors)
+        if dry_run:
+            commands = building.dry_run(workspace, variants, options)
+            if as_json:
+                session.show_json([{**_node_json(n), "command": c} for n, c in commands])
+            for node, command in () if as_json else commands:
+                session.show(f"# {node.variant.id}: {node.why}\n{command}")
+            if not commands and not as_json:
+                session.show("nothing to build")
+            return
+        done, outcomes = building.build(workspace, variants, options)
+        summary = summarise(workspace, done.nodes, built=outcomes)
+    if as_json:
+        session.show_json(summary.as_json())
+    else:
+        if not done.todo:
+            session.show(f"nothing changed: {len(done.nodes)} of {len(done.nodes)} images are up to date")
+        session.show(render_summary(summary, style=session.style))
+    failed = [outcome for outcome in outcomes if outcome.result is None]
+    if failed:
+        message = f"{len(failed)} of {len(done.nodes)} variants did not build"
+        raise BuildError(message, hint=_first_hint(outcomes) or "the log of each is named above")
+
+
+@click.command(epilog=_SELECTORS)
+@_selectors
+@click.option("--jobs", "-j", default=2, show_default=True, type=click.IntRange(1, 64), help="Images at once.")
+@click.option("--again", is_flag=True, help="Smoke images that have passed, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@click.pass_obj
+def smoke(
+    session: Session, *, selectors: tuple[str, ...], jobs: int, again: bool, as_json: bool
+) -> None:
+    """Start each built image as SageMaker does, and see that it trains and serves."""
+    with session.workspace() as workspace:
+        nodes, outcomes = smoking.smoke(
+            workspace, workspace.select(selectors), jobs=jobs, again=again
+        )
+        summary = summarise(workspace, nodes, smoked=outcomes)
+    if as_json:
+        session.show_json(summary.as_json())
+    else:
+        if not outcomes:
+            session.show(f"nothing changed: {len(nodes)} of {len(nodes)} images have passed before")
+        session.show(render_summary(summary, style=session.style))
+    if not summary.is_good:
+        failed = [outcome for outcome in outcomes if outcome.result is None]
+        message = f"{len(failed)} of {len(nodes)} images did not pass"
+        raise SmokeError(message, hint=_first_hint(outcomes))
+
+
+def _first_hint(outcomes: Sequence[building.Outcome[Node, object]]) -> str:
+    hints = [outcome.error.hint for outcome in outcomes if outcome.error and outcome.error.hint]
+    return hints[0] if hints else ""
+
+
+def _node_json(node: Node) -> dict[str, object]:
+    return {
+        "variant": node.variant.id,
+        "tag": node.variant.tag,
+        "status": node.status.value,
+        "why": node.why,
+        "key": node.key.hex,
+        "image_id": node.image_id,
+    }
+
+
+COMMANDS = (plan, build, smoke)

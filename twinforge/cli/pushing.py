@@ -1,0 +1,2 @@
+"""The verb ``push``."""
+COMMANDS = ()

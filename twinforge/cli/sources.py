@@ -1,0 +1,124 @@
+"""Verbs that read and write the project's files: ``check``, ``lock``, ``render``, ``schema``."""
+
+from __future__ import annotations
+
+import click
+
+from twinforge.api import locking, rendering
+from twinforge.cli.session import Session
+from twinforge.errors import UsageError
+from twinforge.lock.resolve import Upgrade
+from twinforge.model.schema import json_schema
+from twinforge.model.suggest import known_or_close
+
+__all__ = ["COMMANDS"]
+
+
+@click.command(epilog="Example: twinforge check --json")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.pass_obj
+def check(session: Session, *, as_json: bool) -> None:
+    """See whether recipes, matrix and programs are right; show every problem at once."""
+    with session.workspace() as workspace:
+        project = workspace.project
+    if as_json:
+        session.show_json(
+            {
+                "recipes": [recipe.name for recipe in project.recipes],
+                "variants": [variant.id for variant in project.variants],
+            }
+        )
+        return
+    session.show(f"{_count(len(project.recipes), 'recipe')}, {_count(len(project.variants), 'variant')}: all right")
+
+
+@click.command(
+    epilog="\b\nExamples:\n"
+    "  twinforge lock                        what is not locked yet, or stale\n"
+    "  twinforge lock --check                in CI: say whether it is stale\n"
+    "  twinforge lock --upgrade-package numpy"
+)
+@click.argument("recipes", nargs=-1)
+@click.option("--check", "only_check", is_flag=True, help="Change nothing; exit 6 when stale.")
+@click.option("--upgrade", is_flag=True, help="Take the newest of everything, bases too.")
+@click.option(
+    "--upgrade-package",
+    "packages",
+    multiple=True,
+    metavar="PACKAGE",
+    help="Take the newest of this package; may be given more than once.",
+)
+@click.pass_obj
+def lock(
+    session: Session,
+    *,
+    recipes: tuple[str, ...],
+    only_check: bool,
+    upgrade: bool,
+    packages: tuple[str, ...],
+) -> None:
+    """Pin bases, Debian packages and wheels, the same for CPU and CUDA; then render."""
+    with session.workspace() as workspace:
+        names = _recipes(recipes, [recipe.name for recipe in workspace.project.recipes])
+        if only_check:
+            locking.check_locks(workspace, names)
+            session.show(f"the {_count(len(names), 'lock')} follow{'s' * (len(names) == 1)} from the recipes")
+            return
+        wanted = Upgrade(everything=upgrade, packages=frozenset(packages))
+        locked = locking.lock_recipes(workspace, names, wanted)
+        fresh = workspace.reread()
+        variants = [v for v in fresh.project.variants if v.recipe in names]
+        changed = rendering.write_rendered(
+            fresh.root, rendering.render_variants(fresh, variants)
+        )
+    for item in locked:
+        session.show(f"{item.lock.recipe}: {_count(len(item.changes), 'change')}")
+        for line in item.changes:
+            session.show(f"  {line}")
+    for path in changed:
+        session.show(f"wrote {path}")
+
+
+@click.command(epilog="Example: twinforge render --check")
+@click.argument("recipes", nargs=-1)
+@click.option("--check", "only_check", is_flag=True, help="Change nothing; exit 6 with a diff when stale.")
+@click.pass_obj
+def render(session: Session, *, recipes: tuple[str, ...], only_check: bool) -> None:
+    """Write each variant's Dockerfile, requirements.txt and variant.json from recipe and lock."""
+    with session.workspace() as workspace:
+        names = _recipes(recipes, [recipe.name for recipe in workspace.project.recipes])
+        variants = [v for v in workspace.project.variants if v.recipe in names]
+        rendered = rendering.render_variants(workspace, variants)
+        if only_check:
+            rendering.check_rendered(workspace.root, rendered)
+            session.show(f"the files of {_count(len(rendered), 'variant')} follow from their sources")
+            return
+        changed = rendering.write_rendered(workspace.root, rendered)
+    for path in changed:
+        session.show(f"wrote {path}")
+    if not changed:
+        session.show("nothing changed")
+
+
+@click.command(epilog="Example: twinforge schema recipe > recipe.schema.json")
+@click.argument("kind", type=click.Choice(["recipe", "matrix"]))
+@click.pass_obj
+def schema(session: Session, *, kind: str) -> None:
+    """Print the JSON Schema of a recipe or of the matrix, for editors."""
+    session.show_json(json_schema("recipe" if kind == "recipe" else "matrix"))
+
+
+def _recipes(asked: tuple[str, ...], known: list[str]) -> list[str]:
+    """Return the recipes that were asked for, or all, in declared order."""
+    for name in asked:
+        if name not in known:
+            message = f"there is no recipe '{name}'{known_or_close(name, known)}"
+            raise UsageError(message)
+    return [name for name in known if not asked or name in asked]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+COMMANDS = (check, lock, render, schema)

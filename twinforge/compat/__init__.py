@@ -1,0 +1,1 @@
+"""What may be combined, and why not: facts as data with their sources, and rules over them."""

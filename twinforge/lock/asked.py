@@ -1,0 +1,75 @@
+"""What a variant asks for: requirements, each with the line of the recipe that it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from twinforge.errors import LockError
+from twinforge.model.recipe import Twin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from twinforge.model.place import Place
+    from twinforge.model.recipe import Package, Recipe
+
+__all__ = ["Asked", "asked_by", "twin_families"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Asked:
+    """A PEP 508 requirement, what it was called in the recipe, and where."""
+
+    text: str
+    place: Place
+
+    def __str__(self) -> str:
+        """Return ``'requirement' (path:line:column)``."""
+        return f"'{self.text}' ({self.place})"
+
+
+def asked_by(recipe: Recipe, kinds: Iterable[str]) -> tuple[Asked, ...]:
+    """Return what variants with accelerators of these kinds ask for together.
+
+    Sorted, so that the order of a recipe's lines decides nothing.
+
+    Raises:
+        LockError: A package is a direct URL, for which there is no index to ask.
+    """
+    wanted = sorted(set(kinds))
+    asked = {
+        Asked(text, package.place)
+        for package in recipe.packages
+        for text in _texts(package, wanted)
+    }
+    return tuple(sorted(asked))
+
+
+def twin_families(recipe: Recipe) -> dict[str, tuple[str, ...]]:
+    """Return, for each distribution of a twin, all distributions of that twin, sorted."""
+    families = {}
+    for package in recipe.packages:
+        if isinstance(package, Twin):
+            names = tuple(sorted({_canonical(name) for name in package.names.values()}))
+            families.update(dict.fromkeys(names, names))
+    return families
+
+
+def _texts(package: Package | Twin, kinds: list[str]) -> list[str]:
+    if isinstance(package, Twin):
+        return [f"{package.names[kind]}{package.version}" for kind in kinds]
+    if package.requirement.url is not None:
+        message = (
+            f"{package.place}: '{package.requirement.name}' is a direct URL, "
+            "and only packages of an index can be locked"
+        )
+        raise LockError(message, hint="put the wheel on an index and name it under python.indexes")
+    return [str(package.requirement)]
+
+
+def _canonical(name: str) -> str:
+    return canonicalize_name(Requirement(name).name)

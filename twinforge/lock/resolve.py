@@ -1,0 +1,166 @@
+"""The lock of a recipe: what each of its variants gets, resolved and checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twinforge.errors import LockError
+from twinforge.lock.asked import twin_families
+from twinforge.lock.checksum import inputs_checksum
+from twinforge.lock.locked import COMMON, DEVICE, RecipeLock, VariantLock, Wheel
+from twinforge.lock.parity import parity_problems
+from twinforge.lock.resolver import AptSource, Conflict, Resolved, Resolver, Target, Upgrade
+from twinforge.lock.siblings import resolve_siblings
+from twinforge.model.matrix import Bootstrap
+from twinforge.model.recipe import AptPackage, Twin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from twinforge.model.recipe import Recipe
+    from twinforge.model.variant import Variant
+
+__all__ = [
+    "AptSource",
+    "Conflict",
+    "Resolved",
+    "Resolver",
+    "Target",
+    "Upgrade",
+    "apt_packages",
+    "lock_recipe",
+]
+
+
+def lock_recipe(  # noqa: PLR0913 - a lock is decided by all of these, and all are by keyword
+    recipe: Recipe,
+    variants: Sequence[Variant],
+    *,
+    resolver: Resolver,
+    apt: AptSource,
+    previous: RecipeLock | None,
+    upgrade: Upgrade,
+    glibc: Callable[[Variant], str],
+) -> RecipeLock:
+    """Lock all variants of a recipe.
+
+    Variants that differ only in their accelerator are resolved so that they match; versions of the
+    previous lock stay where nothing speaks against them. The same inputs, previous lock and indexes
+    give the same lock.
+
+    Args:
+        recipe: What is locked.
+        variants: All variants of the recipe, in declared order.
+        resolver: Picks wheels.
+        apt: Knows what an apt step installs.
+        previous: The lock to stay near to, if there is one.
+        upgrade: What may leave it.
+        glibc: The glibc version of a variant's base, such as ``2.36``.
+
+    Raises:
+        LockError: There is no answer, or none with parity; it names the requirement in the way.
+    """
+    groups: dict[tuple[tuple[str, str], ...], list[Variant]] = {}
+    for variant in variants:
+        groups.setdefault(variant.siblings_key, []).append(variant)
+    known_apt: dict[tuple[str, tuple[AptPackage, ...]], tuple[AptPackage, ...]] = {}
+    locked: dict[str, VariantLock] = {}
+    for siblings in groups.values():
+        found = resolve_siblings(
+            recipe,
+            siblings,
+            _target(siblings, glibc),
+            resolver=resolver,
+            preferences=_preferences(recipe, siblings, previous, upgrade),
+        )
+        group = []
+        for variant in siblings:
+            wanted = apt_packages(recipe, variant)
+            key = (variant.base.name, wanted)
+            if key not in known_apt:
+                closure = apt.closure(variant, wanted) if wanted else ()
+                known_apt[key] = tuple(sorted(closure, key=str))
+            wheels = _grouped(found, variant.slug)
+            group.append(VariantLock(variant.slug, variant.base.name, known_apt[key], wheels))
+        _check(recipe, group)
+        locked |= {lock.slug: lock for lock in group}
+    checksum = inputs_checksum(recipe, variants, {one.base.name: one.base for one in variants})
+    return RecipeLock(recipe.name, checksum, tuple(locked[one.slug] for one in variants))
+
+
+def apt_packages(recipe: Recipe, variant: Variant) -> tuple[AptPackage, ...]:
+    """Return the Debian packages that a variant asks for, in declared order, each once."""
+    packages = recipe.system.every
+    if not isinstance(variant.base.source, Bootstrap):
+        # A bootstrapped base declares its Python; an image of a registry is not assumed to have one.
+        packages = (AptPackage(f"python{variant.python}"), *packages)
+    if variant.accelerator.kind == "cuda":
+        packages += recipe.system.cuda + variant.accelerator.packages
+    return tuple(dict.fromkeys(packages))
+
+
+def _target(siblings: Sequence[Variant], glibc: Callable[[Variant], str]) -> Target:
+    """Return the one target that all siblings meet: their bases' oldest glibc.
+
+    With a target each, a package could have another wheel per sibling at the same version.
+    """
+    oldest = min((glibc(one) for one in siblings), key=_as_numbers)
+    return Target(siblings[0].python, oldest)
+
+
+def _as_numbers(version: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in version.split("."))
+    except ValueError as error:
+        message = f"'{version}' is not a version of glibc such as 2.36"
+        raise LockError(message) from error
+
+
+def _preferences(
+    recipe: Recipe, siblings: Sequence[Variant], previous: RecipeLock | None, upgrade: Upgrade
+) -> Mapping[str, Mapping[str, str]]:
+    """Return the previous versions that should stay, by slug; a new sibling takes another's."""
+    if previous is None or upgrade.everything:
+        return {}
+    free = set(upgrade.packages)
+    for names in twin_families(recipe).values():
+        # A twin whose other half stays behind would be bound to it and not move either.
+        if not free.isdisjoint(names):
+            free |= set(names)
+    slugs = {one.slug for one in siblings}
+    kept = {
+        lock.slug: {wheel.name: wheel.version for wheel in lock.wheels if wheel.name not in free}
+        for lock in previous.variants
+        if lock.slug in slugs
+    }
+    if not kept:
+        return {}
+    first = next(iter(kept.values()))
+    return {slug: kept.get(slug, first) for slug in slugs}
+
+
+def _grouped(found: Mapping[str, Sequence[Resolved]], slug: str) -> tuple[Wheel, ...]:
+    shared = set.intersection(
+        *({(wheel.name, wheel.sha256) for wheel in wheels} for wheels in found.values())
+    )
+    return tuple(
+        Wheel(
+            wheel.name,
+            wheel.version,
+            wheel.filename,
+            wheel.sha256,
+            wheel.size_bytes,
+            COMMON if (wheel.name, wheel.sha256) in shared else DEVICE,
+        )
+        for wheel in sorted(found[slug], key=lambda wheel: wheel.name)
+    )
+
+
+def _check(recipe: Recipe, group: Sequence[VariantLock]) -> None:
+    twins = [package for package in recipe.packages if isinstance(package, Twin)]
+    problems = parity_problems(group, twins, recipe.parity_exempt)
+    if problems:
+        message = f"{recipe.place}: '{recipe.name}' has no parity: {'; '.join(problems)}"
+        raise LockError(
+            message, hint="allow the package by name, with a reason, under parity.exempt"
+        )

@@ -1,0 +1,261 @@
+"""Resolving by uv: the one module that runs it.
+
+Each question is a ``uv pip compile`` in an empty folder with an environment of its own, so that
+neither the machine's configuration of pip and uv nor its interpreter has a say. The answer is read
+from pylock.toml (PEP 751), in which uv lists the wheels of each package that fit the target.
+
+Source: https://docs.astral.sh/uv/pip/compile/ and https://docs.astral.sh/uv/reference/environment/.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from packaging.tags import compatible_tags, cpython_tags
+from packaging.utils import canonicalize_name, parse_wheel_filename
+from uv import find_uv_bin
+
+from twinforge.errors import LockError, MissingToolError
+from twinforge.lock.resolver import Conflict, Resolved, Target
+from twinforge.process import run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from packaging.tags import Tag
+
+__all__ = ["UvResolver", "clean_environment", "index_name", "platform", "wheel_tags"]
+
+_KEPT = frozenset(
+    {
+        "ALL_PROXY",
+        "HOME",
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+        "NETRC",
+        "NO_PROXY",
+        "PATH",
+        "SSL_CERT_DIR",
+        "SSL_CERT_FILE",
+        "SSL_CLIENT_CERT",
+        "TMPDIR",
+        "XDG_CACHE_HOME",
+    }
+)
+_CREDENTIAL = re.compile(r"UV_INDEX_[A-Z0-9_]+_(USERNAME|PASSWORD)")
+_IN_URL = re.compile(r"(?<=://)[^/@\s]+@")
+_GLIBC_MINORS = (17, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40)
+_OLDEST_MANYLINUX = 5
+_LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+_NO_SOLUTION = 1
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class UvResolver:
+    """The :class:`~twinforge.lock.resolver.Resolver` that asks package indexes through uv.
+
+    Attributes:
+        environment: What the program was started with; only what
+            :func:`clean_environment` lets through reaches uv.
+        default_index: URL of the index to ask in place of uv's own default, or empty.
+    """
+
+    environment: Mapping[str, str]
+    default_index: str = ""
+
+    def compile(
+        self,
+        requirements: Sequence[str],
+        constraints: Sequence[str],
+        target: Target,
+        *,
+        preferences: Mapping[str, str],
+        indexes: Sequence[str],
+    ) -> tuple[Resolved, ...] | Conflict:
+        """See :meth:`twinforge.lock.resolver.Resolver.compile`."""
+        if not requirements:
+            return ()
+        environment = clean_environment(self.environment) | {"NO_COLOR": "1"}
+        # Indexes go through the environment: an argv can be read by everybody on the machine, and
+        # their URLs may hold credentials.
+        if self.default_index:
+            environment["UV_DEFAULT_INDEX"] = self.default_index
+        if indexes:
+            environment["UV_INDEX"] = " ".join(_named(indexes))
+        with tempfile.TemporaryDirectory(prefix="twinforge-lock-") as name:
+            folder = Path(name)
+            output = folder / "pylock.toml"
+            (folder / "requirements.in").write_text(_lines(requirements), encoding="utf-8")
+            (folder / "constraints.txt").write_text(_lines(constraints), encoding="utf-8")
+            if preferences:
+                output.write_text(_preferred(preferences), encoding="utf-8")
+            done = run(_argv(target), cwd=folder, env=environment, check=False)
+            if done.status == _NO_SOLUTION:
+                return Conflict(_explanation(done.stderr))
+            if done.status:
+                message = f"uv could not ask the package indexes: {_one_line(done.stderr)}"
+                raise LockError(message, hint="check the network, the proxy and the CA bundle")
+            return _resolved(output.read_text(encoding="utf-8"), target)
+
+
+def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the part of an environment that may reach uv.
+
+    That is what is needed to get through to an index (proxies, certificates, credentials of named
+    indexes, the home with its netrc and cache), and nothing that could change the answer.
+    """
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.upper() in _KEPT or _CREDENTIAL.fullmatch(name)
+    }
+
+
+def index_name(url: str) -> str:
+    """Return the name that uv is given for an index, after its host.
+
+    >>> index_name("https://wheels.example.org/simple/")
+    'wheels-example-org'
+
+    Its credentials are then ``UV_INDEX_WHEELS_EXAMPLE_ORG_USERNAME`` and ``..._PASSWORD``.
+    """
+    return re.sub(r"[^a-z0-9]+", "-", urlsplit(url).netloc.rpartition("@")[2].lower()).strip("-")
+
+
+def platform(glibc: str) -> str:
+    """Return uv's name for x86-64 Linux with this glibc, or the newest older one that it knows.
+
+    >>> platform("2.36"), platform("2.27"), platform("2.99")
+    ('x86_64-manylinux_2_36', 'x86_64-manylinux_2_17', 'x86_64-manylinux_2_40')
+
+    Raises:
+        LockError: It is older than any that wheels are made for.
+    """
+    major, _, minor = glibc.partition(".")
+    known = [one for one in _GLIBC_MINORS if minor.isdecimal() and one <= int(minor)]
+    if major != "2" or not known:
+        message = f"there are no wheels for glibc {glibc}; the oldest is 2.{_GLIBC_MINORS[0]}"
+        raise LockError(message, hint="use a base with a newer glibc")
+    return f"x86_64-manylinux_2_{known[-1]}"
+
+
+def wheel_tags(target: Target) -> tuple[Tag, ...]:
+    """Return the tags of wheels that fit a target, best first, as pip orders them.
+
+    Source: https://packaging.python.org/en/latest/specifications/platform-compatibility-tags/
+    """
+    major, minor = (int(part) for part in target.python.split(".")[:2])
+    newest = int(platform(target.glibc).rpartition("_")[2])
+    platforms = []
+    for number in range(newest, _OLDEST_MANYLINUX - 1, -1):
+        platforms.append(f"manylinux_2_{number}_x86_64")
+        if number in _LEGACY:
+            platforms.append(f"{_LEGACY[number]}_x86_64")
+    platforms.append("linux_x86_64")
+    interpreter = f"cp{major}{minor}"
+    return (
+        *cpython_tags((major, minor), [interpreter], platforms),
+        *compatible_tags((major, minor), interpreter, platforms),
+    )
+
+
+def _argv(target: Target) -> list[str]:
+    try:
+        uv = find_uv_bin()
+    except FileNotFoundError as error:
+        message = "the program 'uv' is not beside the Python package 'uv'"
+        raise MissingToolError(message, hint="install the package 'uv' again with pip") from error
+    return [
+        *(uv, "pip", "compile", "requirements.in"),
+        *("--constraints", "constraints.txt"),
+        *("--output-file", "pylock.toml"),
+        *("--python-version", target.python),
+        *("--python-platform", platform(target.glibc)),
+        *("--only-binary", ":all:"),
+        # Any interpreter will do, since the target says everything; without this one uv would look
+        # for another on PATH and, finding none, download it.
+        *("--python", sys.executable, "--no-python-downloads"),
+        *("--no-config", "--no-header", "--no-progress", "--quiet"),
+    ]
+
+
+def _named(indexes: Sequence[str]) -> list[str]:
+    named: dict[str, str] = {}
+    for url in dict.fromkeys(indexes):
+        name = index_name(url)
+        if name in named:
+            # uv refuses two indexes of one name; the second of a host has netrc for its credentials.
+            name = f"{name}-{len(named)}"
+        named[name] = url
+    return [f"{name}={url}" for name, url in named.items()]
+
+
+def _lines(requirements: Sequence[str]) -> str:
+    for requirement in requirements:
+        if not requirement.isprintable() or requirement.startswith("-"):
+            message = f"{requirement!r} is not a requirement that can be given to uv"
+            raise LockError(message)
+    return "".join(f"{requirement}\n" for requirement in requirements)
+
+
+def _preferred(versions: Mapping[str, str]) -> str:
+    """Return the beginnings of a pylock.toml: uv reads an output file that exists as preferences."""
+    packages = (
+        f'\n[[packages]]\nname = "{name}"\nversion = "{version}"\n'
+        for name, version in sorted(versions.items())
+    )
+    return 'lock-version = "1.0"\ncreated-by = "twinforge"\n' + "".join(packages)
+
+
+def _resolved(pylock: str, target: Target) -> tuple[Resolved, ...]:
+    packages = tomllib.loads(pylock).get("packages", [])
+    ranks = {tag: rank for rank, tag in enumerate(wheel_tags(target))}
+    return tuple(sorted((_one(package, ranks) for package in packages), key=lambda one: one.name))
+
+
+def _one(package: Mapping[str, Any], ranks: Mapping[Tag, int]) -> Resolved:
+    name = canonicalize_name(package["name"])
+    fitting = []
+    for wheel in package.get("wheels", ()):
+        filename = _filename(wheel)
+        _, _, build, tags = parse_wheel_filename(filename)
+        known = [ranks[tag] for tag in tags if tag in ranks]
+        if known:
+            # As installers choose: the most specific tag, then the highest build number.
+            fitting.append((-min(known), build, filename, wheel))
+    if not fitting:
+        message = f"uv did not find a wheel of an index for '{name}'"
+        raise LockError(message, hint="ask for the package by name and version, without a URL")
+    _, _, filename, wheel = max(fitting, key=lambda one: one[:3])
+    sha256 = wheel.get("hashes", {}).get("sha256", "")
+    if not _SHA256.fullmatch(sha256):
+        message = f"the index gives no sha256 for '{filename}'"
+        raise LockError(message, hint="use an index that publishes hashes, as PEP 503 asks for")
+    return Resolved(name, package["version"], filename, sha256, wheel.get("size", 0))
+
+
+def _filename(wheel: Mapping[str, Any]) -> str:
+    location = wheel.get("name") or wheel.get("url") or wheel["path"]
+    return unquote(urlsplit(location).path.rpartition("/")[2])
+
+
+def _explanation(stderr: str) -> str:
+    """Return why there is no solution, on one line, without uv's hints about its own options.
+
+    uv draws the reason with a tree (``╰─▶``) or as ``cause:``, depending on its version.
+    """
+    before_hints = re.split(r"^\s*hint:", stderr, maxsplit=1, flags=re.MULTILINE)[0]
+    text = re.split(r"╰─▶|cause:", before_hints, maxsplit=1)[-1]
+    return _one_line(text).rstrip(".")
+
+
+def _one_line(text: str) -> str:
+    return _IN_URL.sub("", " ".join(text.split()))

@@ -1,0 +1,265 @@
+"""The two kinds of file that people write, as pydantic models: their keys and the form of each value.
+
+What needs more than one field to judge is checked in ``check_recipe`` and ``check_matrix``, so that
+one wrong field does not hide another.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
+
+from twinforge.model.fields import (
+    AccountId,
+    AptText,
+    AsWritten,
+    AxisName,
+    AxisValue,
+    ChannelName,
+    CudaVersion,
+    Distribution,
+    DistributionName,
+    EnvName,
+    FilePath,
+    GroupName,
+    Host,
+    ImageText,
+    IndexUrl,
+    JsonPointer,
+    JsonValue,
+    Line,
+    MediaType,
+    Region,
+    ReleaseVersion,
+    RepositoryName,
+    RequirementText,
+    ResourceName,
+    Sentence,
+    Snapshot,
+    SpecifierText,
+    Step,
+    Suite,
+)
+
+__all__ = [
+    "AcceleratorPart",
+    "BasePart",
+    "InvocationPart",
+    "MatrixFile",
+    "ParityPart",
+    "PythonPart",
+    "RecipeFile",
+    "RegistryPart",
+    "SmokePart",
+    "SystemPart",
+    "TrainPart",
+    "TwinPart",
+]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_null(cls, value: Any) -> Any:
+        if value is None:
+            message = "nothing stands here; give a value or leave the key out"
+            raise ValueError(message)
+        return value
+
+
+class TwinPart(_Part):
+    """One import that comes from another distribution per kind of accelerator, at one version."""
+
+    twin: dict[Line, Distribution] = Field(
+        description="The distribution for `cpu` and the one for `cuda`.",
+        json_schema_extra={
+            "required": ["cpu", "cuda"],
+            "propertyNames": {"enum": ["cpu", "cuda"]},
+        },
+    )
+    version: SpecifierText = Field(
+        default="", description="A version specifier that both must meet, such as `==3.0.5`."
+    )
+
+
+def _package_tag(value: Any) -> str:
+    return "<twin>" if isinstance(value, dict | TwinPart) else "<requirement>"
+
+
+PackagePart = Annotated[
+    Annotated[RequirementText, Tag("<requirement>")] | Annotated[TwinPart, Tag("<twin>")],
+    Discriminator(_package_tag),
+]
+
+
+class PythonPart(_Part):
+    """The Python packages of every variant."""
+
+    packages: tuple[PackagePart, ...] = Field(
+        default=(), description="Requirements (PEP 508), and twins."
+    )
+    indexes: tuple[IndexUrl, ...] = Field(
+        default=(), description="Indexes beside the default one; credentials come as secrets."
+    )
+
+
+class ParityPart(_Part):
+    """What may differ between variants that differ only in accelerator."""
+
+    exempt: dict[DistributionName, Sentence] = Field(
+        default={}, description="Packages whose version may differ, each with the reason."
+    )
+
+
+class SystemPart(_Part):
+    """Debian packages, as `name` or `name=version`."""
+
+    packages: tuple[AptText, ...] = Field(default=(), description="For every variant.")
+    cuda: tuple[AptText, ...] = Field(default=(), description="For variants with CUDA only.")
+
+
+class TrainPart(_Part):
+    """A training run that a built image must finish."""
+
+    channels: dict[ChannelName, FilePath] = Field(
+        default={}, description="Channels and the folders of the project that fill them."
+    )
+    hyperparameters: dict[Sentence, AsWritten] = Field(
+        default={}, description="Passed as strings, as they are written here."
+    )
+
+
+class InvocationPart(_Part):
+    """A request that a serving image must answer."""
+
+    content_type: MediaType = Field(description="The Content-Type of the request.")
+    body: FilePath = Field(description="The file of the project that is sent.")
+    accept: MediaType = Field(
+        default="", description="The Accept header; none is sent when it is empty."
+    )
+    status: int = Field(default=200, ge=100, le=599, description="The HTTP status of the answer.")
+    json_values: dict[JsonPointer, JsonValue] = Field(
+        default={},
+        alias="json",
+        description="JSON pointers into the answer and the values that must stand there.",
+    )
+    labels: FilePath = Field(
+        default="", description="A file with a JSON array that the answer must agree with."
+    )
+    accuracy: float = Field(
+        default=1.0, ge=0, le=1, description="The share of the labels that must agree."
+    )
+
+
+class SmokePart(_Part):
+    """What a built image must do before it may be pushed."""
+
+    train: TrainPart | None = Field(default=None, description="A training run.")
+    invocations: tuple[InvocationPart, ...] = Field(
+        default=(), description="Requests, sent in this order."
+    )
+    startup_s: int = Field(
+        default=480, ge=1, le=3600, description="Seconds until `/ping` must answer."
+    )
+
+
+class RecipeFile(_Part):
+    """A recipe of Twinforge: what an image family is."""
+
+    recipe: ResourceName = Field(description="The recipe's name, equal to the file's.")
+    version: ReleaseVersion = Field(description="The version of the images; it begins their tags.")
+    description: Line = Field(default="", description="One line that says what the images are.")
+    python: PythonPart = Field(default=PythonPart(), description="Python packages.")
+    parity: ParityPart = Field(default=ParityPart(), description="Exceptions from parity.")
+    system: SystemPart = Field(default=SystemPart(), description="Debian packages.")
+    steps: tuple[Step, ...] = Field(
+        default=(), description="Shell commands for what apt and pip can't give."
+    )
+    program: FilePath = Field(
+        description="A folder of the project with the executables `train` and `serve`."
+    )
+    env: dict[EnvName, AsWritten] = Field(
+        default={}, description="Environment variables of the image."
+    )
+    template: FilePath = Field(
+        default="", description="A Jinja file that extends the Dockerfile's template."
+    )
+    smoke: SmokePart = Field(default=SmokePart(), description="Checks of a built image.")
+
+
+class BasePart(_Part):
+    """What a Dockerfile's FROM names: either `image` or `bootstrap`."""
+
+    image: ImageText | None = Field(default=None, description="An image of a registry.")
+    bootstrap: Suite | None = Field(
+        default=None, description="A suite that the base is made from, such as `bookworm`."
+    )
+    snapshot: Snapshot | None = Field(
+        default=None, description="The date of the distribution's dated archive (bootstrap only)."
+    )
+    packages: tuple[AptText, ...] = Field(
+        default=(), description="Debian packages of the base (bootstrap only)."
+    )
+    os: AxisValue | None = Field(
+        default=None,
+        description="The value of the axis `os` that it serves; its own name if not given.",
+    )
+    cuda: CudaVersion | None = Field(
+        default=None, description="The version of CUDA that the image brings (image only)."
+    )
+
+
+class AcceleratorPart(_Part):
+    """A value of the axis `accelerator`; without `cuda` it is a CPU."""
+
+    cuda: CudaVersion | None = Field(default=None, description="The version of CUDA.")
+    cudnn: AxisValue | None = Field(default=None, description="The version of cuDNN.")
+    packages: tuple[AptText, ...] = Field(
+        default=(), description="Debian packages with the pins of CUDA and cuDNN."
+    )
+
+
+class RegistryPart(_Part):
+    """Where images go."""
+
+    kind: Literal["ecr", "oci"] = Field(description="Amazon ECR, or any registry.")
+    host: Host | None = Field(default=None, description="The registry's host (oci only).")
+    account: AccountId | None = Field(
+        default=None, description="The AWS account (ecr only); the caller's if not given."
+    )
+    regions: tuple[Region, ...] = Field(default=(), description="The AWS regions (ecr only).")
+    repository: RepositoryName = Field(
+        description="The repository; `{recipe}` stands for the recipe's name."
+    )
+    scan_on_push: bool | None = Field(
+        default=None, description="Whether ECR scans what is pushed (ecr only; true if not given)."
+    )
+
+
+RuleValues = dict[Line, Line]
+
+
+class MatrixFile(_Part):
+    """The matrix of Twinforge: for what images are built."""
+
+    bases: dict[AxisValue, BasePart] = Field(description="What images start from, by name.")
+    accelerators: dict[AxisValue, AcceleratorPart] = Field(
+        description="The values of the axis `accelerator`."
+    )
+    axes: dict[AxisName, tuple[AxisValue, ...]] = Field(
+        description="Axes and their values, in order: accelerator, os, python and your own.",
+        json_schema_extra={"required": ["accelerator", "os", "python"]},
+    )
+    exclude: tuple[RuleValues, ...] = Field(
+        default=(), description="Axis values (and `recipe`) of variants that are not built."
+    )
+    groups: dict[GroupName, RuleValues] = Field(
+        default={}, description="Named selections, by axis values (and `recipe`)."
+    )
+    aliases: dict[Line, RuleValues] = Field(
+        default={},
+        description="Moving tags (with {version}, {major}, {minor} and axis names in braces), "
+        "each with the axis values (and `recipe`) of the variant that it points to.",
+    )
+    registry: RegistryPart | None = Field(default=None, description="Where images go.")

@@ -1,0 +1,76 @@
+"""Files that recipes name: they exist, are what they have to be, and lie inside the project."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from twinforge.yamlfile import show_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["ProjectFiles"]
+
+PROGRAMS = ("train", "serve")
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectFiles:
+    """The files below a project's root, which is resolved already."""
+
+    root: Path
+
+    def file_problems(self, path: str) -> Iterator[str]:
+        """Yield what is wrong with a path that must be a file."""
+        yield from self._problems(path, folder=False)
+
+    def folder_problems(self, path: str) -> Iterator[str]:
+        """Yield what is wrong with a path that must be a folder."""
+        yield from self._problems(path, folder=True)
+
+    def program_problems(self, path: str) -> Iterator[str]:
+        """Yield what is wrong with a folder that must hold the executables of an image."""
+        found = list(self._problems(path, folder=True))
+        yield from found
+        if found:
+            return
+        for name in PROGRAMS:
+            executable = self.root / path / name
+            if not executable.is_file():
+                yield f"{show_value(path)} has no executable named {show_value(name)}"
+            elif not executable.stat().st_mode & 0o111:
+                shown = f"{path.rstrip('/')}/{name}"
+                yield f"{show_value(shown)} is not executable; run chmod +x {shown}"
+        yield from self._links_out(path)
+
+    def _problems(self, path: str, *, folder: bool) -> Iterator[str]:
+        full = self.root / path
+        what = "folder" if folder else "file"
+        try:
+            if not self._is_inside(full):
+                yield f"{show_value(path)} is a link that leads outside the project"
+            elif not full.exists():
+                yield f"the {what} {show_value(path)} does not exist"
+            elif full.is_dir() != folder:
+                yield f"{show_value(path)} is not a {what}"
+        except OSError as error:
+            reason = (error.strerror or "unknown reason").lower()
+            yield f"the {what} {show_value(path)} can't be looked at: {reason}"
+
+    def _links_out(self, path: str) -> Iterator[str]:
+        for folder, folders, files in os.walk(self.root / path):
+            for name in sorted(folders + files):
+                full = Path(folder, name)
+                if full.is_symlink() and not self._is_inside(full):
+                    shown = full.relative_to(self.root).as_posix()
+                    yield f"{show_value(shown)} is a link that leads outside the project"
+
+    def _is_inside(self, full: Path) -> bool:
+        try:
+            return full.resolve().is_relative_to(self.root)
+        except (OSError, RuntimeError):
+            # a loop of links leads nowhere, which is not inside
+            return False

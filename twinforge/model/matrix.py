@@ -1,0 +1,116 @@
+"""For what images are built: bases, accelerators, axes and the registry, checked and completed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from twinforge.model.place import Place
+    from twinforge.model.recipe import AptPackage
+    from twinforge.model.reference import Reference
+
+__all__ = ["Accelerator", "Alias", "Axis", "Base", "Bootstrap", "Matrix", "Registry", "Rule"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """A base made from a distribution's packages: no registry needed.
+
+    ``snapshot`` is a date such as ``20260101T000000Z`` of the distribution's dated archive, or empty
+    for today's. ``packages`` come on top of the minimal system.
+    """
+
+    suite: str
+    snapshot: str
+    packages: tuple[AptPackage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What ``FROM`` names: an image of a registry or a bootstrapped system, never both.
+
+    ``os`` is the value of the ``os`` axis that it serves; ``cuda`` is empty where it brings none.
+    """
+
+    name: str
+    os: str
+    cuda: str
+    source: Bootstrap | Reference
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Accelerator:
+    """A value of the ``accelerator`` axis; ``cuda`` and ``cudnn`` are empty for a CPU."""
+
+    name: str
+    cuda: str
+    cudnn: str
+    packages: tuple[AptPackage, ...]
+    place: Place
+
+    @property
+    def kind(self) -> str:
+        """``cuda`` or ``cpu``: the key of a twin's names."""
+        return "cuda" if self.cuda else "cpu"
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A named list of values, in declared order."""
+
+    name: str
+    values: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Axis values (and perhaps ``recipe``) that a variant must all have for the rule to apply."""
+
+    values: Mapping[str, str]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A moving tag and the axis values of the variant that it points to.
+
+    ``tag`` may hold ``{version}``, ``{major}``, ``{minor}`` and axis names in braces.
+    """
+
+    tag: str
+    values: Mapping[str, str]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Where images go. ``kind`` is ``ecr`` or ``oci``; ``repository`` may hold ``{recipe}``.
+
+    ``host`` is the host of an ``oci`` registry, or empty for ECR, where account and region decide.
+    """
+
+    kind: str
+    host: str
+    account: str
+    regions: tuple[str, ...]
+    repository: str
+    scan_on_push: bool
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Everything that ``matrix.yaml`` says, in declared order."""
+
+    bases: tuple[Base, ...]
+    accelerators: tuple[Accelerator, ...]
+    axes: tuple[Axis, ...]
+    excludes: tuple[Rule, ...]
+    groups: Mapping[str, Rule]
+    aliases: tuple[Alias, ...]
+    registry: Registry | None

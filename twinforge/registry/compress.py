@@ -1,0 +1,122 @@
+"""Layers as registries keep them: gzipped in a way that gives the same bytes every time.
+
+igzip's output depends on how its input is cut, so it is fed with pieces of one fixed size. It may
+depend on the library's version and the machine's instruction set as well; what a registry already
+holds is found by its manifests, not by compressing again.
+
+Source: https://github.com/pycompression/python-isal
+"""
+
+from __future__ import annotations
+
+import hashlib
+import queue
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from isal import isal_zlib
+
+from twinforge.errors import RegistryError
+from twinforge.model.reference import Digest
+from twinforge.registry.archive import CHUNK_BYTES
+from twinforge.registry.manifest import Blob
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["Compressed", "Compressor", "gzip_chunks", "read_file"]
+
+LEVEL = 2
+GZIP = 31
+AHEAD = 24
+"""How many pieces may wait for a compressor: memory for a busy core."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compressed:
+    """A compressed layer in a file that belongs to whoever asked for it."""
+
+    diff_id: Digest
+    blob: Blob
+    path: Path
+
+
+def gzip_chunks(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Gzip pieces, each of ``CHUNK_BYTES`` but the last; no name and no time in the header."""
+    packer = isal_zlib.compressobj(LEVEL, wbits=GZIP)
+    for chunk in chunks:
+        if packed := packer.compress(chunk):
+            yield packed
+    yield packer.flush()
+
+
+class Compressor:
+    """Compresses layers on other cores while the next ones are still being read."""
+
+    def __init__(self, folder: Path, *, workers: int) -> None:
+        self._folder = folder
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="compress")
+        self._count = 0
+
+    def close(self) -> None:
+        """Wait for what is being compressed."""
+        self._pool.shutdown()
+
+    def start(self, chunks: Iterator[bytes]) -> Future[Compressed]:
+        """Read a layer to its end and return its compressed file, which may still be growing."""
+        self._count += 1
+        path = self._folder / f"layer-{self._count}.gz"
+        waiting: queue.Queue[bytes | None] = queue.Queue(AHEAD)
+        future = self._pool.submit(_compress, waiting, path)
+        digest = hashlib.sha256()
+        result: Future[Compressed] = Future()
+        try:
+            for chunk in chunks:
+                digest.update(chunk)
+                _put(waiting, chunk, future)
+        finally:
+            _put(waiting, None, future)
+        diff_id = Digest(digest.hexdigest())
+
+        def finish(done: Future[Blob]) -> None:
+            error = done.exception()
+            if error is not None:
+                result.set_exception(error)
+            else:
+                result.set_result(Compressed(diff_id, done.result(), path))
+
+        future.add_done_callback(finish)
+        return result
+
+
+def _put(waiting: queue.Queue[bytes | None], chunk: bytes | None, future: Future[Blob]) -> None:
+    while not future.done():
+        try:
+            waiting.put(chunk, timeout=0.2)
+        except queue.Full:
+            continue
+        return
+
+
+def _compress(waiting: queue.Queue[bytes | None], path: Path) -> Blob:
+    digest = hashlib.sha256()
+    size = 0
+    try:
+        with path.open("wb") as file:
+            for packed in gzip_chunks(iter(waiting.get, None)):
+                digest.update(packed)
+                size += len(packed)
+                file.write(packed)
+    except OSError as error:
+        message = f"a compressed layer can't be written to '{path.parent}': {error.strerror}"
+        raise RegistryError(message, hint="see that the disk has room") from error
+    return Blob(Digest(digest.hexdigest()), size)
+
+
+def read_file(path: Path) -> Iterator[bytes]:
+    """Yield a file in pieces."""
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk

@@ -1,0 +1,99 @@
+"""What is asked of a push and what comes of it, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from twinforge.model.reference import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from twinforge.engine.images import Image
+    from twinforge.model.reference import Reference
+    from twinforge.model.variant import Variant
+    from twinforge.registry.credentials import Credentials
+
+__all__ = ["ImageSource", "PushItem", "Pushed", "Target"]
+
+
+class ImageSource(Protocol):
+    """Where images come from: an engine, or what stands in for one."""
+
+    def inspect(self, reference: str) -> Image | None:
+        """Return an image by reference or id, or None."""
+
+    def save(self, references: Sequence[str]) -> Iterator[bytes]:
+        """Yield one archive of images, as ``docker save`` writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushItem:
+    """One image and the names that it is to have.
+
+    Attributes:
+        variant: Which variant it is of.
+        image_id: The digest of its configuration: what was smoked.
+        reference_local: Its name in the engine, for messages.
+        tags: Version tag and content tag; they never move.
+        aliases: Tags that may move.
+    """
+
+    variant: Variant
+    image_id: str
+    reference_local: str
+    tags: tuple[str, ...]
+    aliases: tuple[str, ...]
+
+    @property
+    def digest(self) -> Digest:
+        """The image id as a digest."""
+        return Digest.parse(self.image_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A repository to push to.
+
+    Attributes:
+        repository: Its name, with host and without a tag.
+        credentials: Who we are there.
+        address: Host and port that are spoken to instead of the repository's host, such as a
+            private endpoint; empty for the host itself.
+    """
+
+    repository: Reference
+    credentials: Credentials = field(repr=False)
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """An image that is in a registry, verified.
+
+    Attributes:
+        slug: The variant's.
+        repository: ``host/repository``.
+        digest: Of the manifest.
+        tags: As in the item.
+        aliases: As in the item.
+        bytes_sent: Compressed bytes that this push uploaded; a layer that several images share
+            counts for the first one.
+        bytes_total: Compressed bytes of the whole image.
+        layers_sent: How many layers were uploaded.
+        layers_total: How many it has.
+        already: Whether the registry had it under all its tags and aliases, so that nothing was
+            written.
+    """
+
+    slug: str
+    repository: str
+    digest: Digest
+    tags: tuple[str, ...]
+    aliases: tuple[str, ...]
+    bytes_sent: int
+    bytes_total: int
+    layers_sent: int
+    layers_total: int
+    already: bool

@@ -1,0 +1,306 @@
+"""The order of a push: look, blobs, manifests, verify, and only then the aliases, all together.
+
+So a push that is killed anywhere leaves every alias on a whole release, and running it again goes
+on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from twinforge.errors import ContentConflictError, RegistryError
+from twinforge.events import Event, State
+from twinforge.model.reference import Digest
+from twinforge.registry.items import Pushed, Target
+from twinforge.registry.look import check_names, look
+from twinforge.registry.manifest import (
+    MANIFEST_TYPE,
+    Manifest,
+    parse_manifest,
+    render_manifest,
+)
+from twinforge.registry.oci import connect
+from twinforge.registry.transfer import Destination, Transfer, gather
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from twinforge.events import Listener
+    from twinforge.model.reference import Reference
+    from twinforge.registry.cache import BlobCache
+    from twinforge.registry.credentials import Credentials
+    from twinforge.registry.items import ImageSource, PushItem
+    from twinforge.registry.retry import Retry
+
+__all__ = ["push_images", "push_to_all"]
+
+STAGE = "push"
+ASKING = 8
+JOBS = 3
+
+
+def push_images(  # noqa: PLR0913 - what a push needs, all by keyword
+    items: Sequence[PushItem],
+    repository: Reference,
+    *,
+    source: ImageSource,
+    credentials: Credentials,
+    cache: BlobCache,
+    work_dir: Path,
+    listener: Listener,
+    ca_bundle: Path | None = None,
+    proxy: str = "",
+    jobs: int = JOBS,
+) -> tuple[Pushed, ...]:
+    """Push images to one repository; see ``push_to_all``."""
+    return push_to_all(
+        items,
+        (Target(repository, credentials),),
+        source=source,
+        cache=cache,
+        work_dir=work_dir,
+        listener=listener,
+        ca_bundle=ca_bundle,
+        proxy=proxy,
+        jobs=jobs,
+    )
+
+
+def push_to_all(  # noqa: PLR0913 - what a push needs, all by keyword
+    items: Sequence[PushItem],
+    targets: Sequence[Target],
+    *,
+    source: ImageSource,
+    cache: BlobCache,
+    work_dir: Path,
+    listener: Listener,
+    ca_bundle: Path | None = None,
+    proxy: str = "",
+    jobs: int = JOBS,
+    retry: Retry | None = None,
+) -> tuple[Pushed, ...]:
+    """Push images to every target, and move no alias anywhere before all are in and verified.
+
+    Content that is there is not sent, and not even read from the engine. A layer is saved and
+    compressed once, however many images and targets want it.
+
+    Args:
+        items: The images, in their order; the same for every target.
+        targets: Repositories; they must exist.
+        source: Where the images are.
+        cache: What earlier pushes learned.
+        work_dir: An existing folder with room for the compressed layers; it is left as it was.
+        listener: Told of what happens, from several threads.
+        ca_bundle: Certificates to trust instead of the system's.
+        proxy: Address of a proxy, or empty.
+        jobs: How many layers may be uploaded at once.
+        retry: How patiently; Retry() when None.
+
+    Returns:
+        What is in the registries now: by target, and within one by item.
+
+    Raises:
+        ContentConflictError: A tag that must not move is taken by other content; nothing was written.
+        RegistryRefusedError: A registry gave a definite "no".
+        RegistryError: A registry failed again and again, or holds something else than was sent.
+    """
+    check_names(items)
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="push-", dir=work_dir))
+        asking = stack.enter_context(ThreadPoolExecutor(ASKING, thread_name_prefix="ask"))
+        clients = [
+            stack.enter_context(
+                connect(
+                    target.address or target.repository.host,
+                    target.credentials,
+                    ca_bundle=ca_bundle,
+                    proxy=proxy,
+                    retry=retry,
+                )
+            )
+            for target in targets
+        ]
+        held = gather(
+            [
+                asking.submit(
+                    look, client, target.repository.repository, target.repository.name, item
+                )
+                for target, client in zip(targets, clients, strict=True)
+                for item in items
+            ]
+        )
+        found = iter(held)
+        destinations = [
+            Destination(target, client, {item.image_id: next(found) for item in items})
+            for target, client in zip(targets, clients, strict=True)
+        ]
+        for item in items:
+            listener(Event(STAGE, item.variant.id, State.STARTED, item.reference_local))
+        layers = _layers(items, destinations, source)
+        wanted = [item for item in items if item.image_id in layers]
+        if wanted:
+            progress = _progress(wanted, layers, listener)
+            try:
+                Transfer(
+                    layers=layers,
+                    source=source,
+                    cache=cache,
+                    work_dir=Path(folder),
+                    progress=progress,
+                    asking=asking,
+                    jobs=jobs,
+                ).run(wanted, destinations)
+            finally:
+                cache.save()
+        releases = [
+            _Release(destination, item, layers) for destination in destinations for item in items
+        ]
+        gather([asking.submit(release.publish) for release in releases])
+        gather([asking.submit(release.move_aliases) for release in releases])
+        counted: set[tuple[int, Digest]] = set()
+        pushed = tuple(release.result(counted) for release in releases)
+    for item, result in zip([*items] * len(targets), pushed, strict=True):
+        state = State.SKIPPED if result.already else State.DONE
+        text = f"{result.repository}@{result.digest}"
+        total = result.bytes_total
+        listener(Event(STAGE, item.variant.id, state, text, result.bytes_sent, total, "bytes"))
+    return pushed
+
+
+def _layers(
+    items: Sequence[PushItem], destinations: Sequence[Destination], source: ImageSource
+) -> dict[str, tuple[Digest, ...]]:
+    """Return the diff ids of the images that some destination lacks, by image id."""
+    layers: dict[str, tuple[Digest, ...]] = {}
+    for item in items:
+        if all(place.held[item.image_id].stored is not None for place in destinations):
+            continue
+        image = source.inspect(item.image_id)
+        if image is None or image.id != item.image_id:
+            message = f"the engine has no image {item.image_id} ('{item.reference_local}') any more"
+            raise RegistryError(message, hint=f"build '{item.variant.id}' and smoke it again")
+        layers[item.image_id] = tuple(Digest.parse(layer) for layer in image.layers)
+    return layers
+
+
+def _progress(
+    items: Sequence[PushItem], layers: Mapping[str, tuple[Digest, ...]], listener: Listener
+) -> Callable[[Digest, int], None]:
+    owners: dict[Digest, str] = {}
+    for item in items:
+        for layer in layers[item.image_id]:
+            owners.setdefault(layer, item.variant.id)
+    done: dict[str, dict[Digest, int]] = {owner: {} for owner in owners.values()}
+    lock = threading.Lock()
+
+    def tell(layer: Digest, sent: int) -> None:
+        owner = owners[layer]
+        with lock:
+            done[owner][layer] = sent
+            total = sum(done[owner].values())
+        listener(Event(STAGE, owner, State.PROGRESS, done=total, unit="bytes"))
+
+    return tell
+
+
+class _Release:
+    """One item at one destination, from the manifest to the aliases."""
+
+    def __init__(
+        self,
+        destination: Destination,
+        item: PushItem,
+        layers: Mapping[str, tuple[Digest, ...]],
+    ) -> None:
+        self._place = destination
+        self._item = item
+        self._held = destination.held[item.image_id]
+        self._diff_ids = layers.get(item.image_id, ())
+        self._written = 0
+        if self._held.stored is not None:
+            self._body = self._held.stored.body
+            self._digest = self._held.stored.digest
+        else:
+            self._body = render_manifest(
+                destination.configs[item.digest],
+                [destination.blobs[diff_id] for diff_id in self._diff_ids],
+            )
+            self._digest = _digest_of(self._body)
+        manifest = parse_manifest(self._body, MANIFEST_TYPE)
+        assert manifest is not None  # noqa: S101 - rendered here, or parsed when it was looked at
+        self._manifest: Manifest = manifest
+
+    def publish(self) -> None:
+        """Put the manifest under the immutable tags that lack it, and read all of them back."""
+        for tag in self._item.tags:
+            if tag not in self._held.tags:
+                self._put(tag)
+        self._verify(str(self._digest))
+        for tag in self._item.tags:
+            if tag not in self._held.tags:
+                self._verify(tag)
+
+    def move_aliases(self) -> None:
+        """Let the aliases that point elsewhere point to the manifest, and read them back."""
+        for alias in self._item.aliases:
+            stored = self._place.client.read_manifest(self._place.repository, alias)
+            if stored is None or stored.digest != self._digest:
+                self._put(alias)
+                self._verify(alias)
+
+    def result(self, counted: set[tuple[int, Digest]]) -> Pushed:
+        """Return what was done; ``counted`` holds the blobs that an earlier item accounts for."""
+        sent: dict[Digest, int] = {}
+        for part in (*self._diff_ids, self._item.digest):
+            key = (id(self._place), part)
+            if part in self._place.sent and key not in counted:
+                counted.add(key)
+                sent[part] = self._place.sent[part]
+        return Pushed(
+            slug=self._item.variant.slug,
+            repository=self._place.target.repository.name,
+            digest=self._digest,
+            tags=self._item.tags,
+            aliases=self._item.aliases,
+            bytes_sent=sum(sent.values()),
+            bytes_total=self._manifest.size_bytes,
+            layers_sent=sum(part != self._item.digest for part in sent),
+            layers_total=len(self._manifest.layers),
+            already=not self._written,
+        )
+
+    def _put(self, tag: str) -> None:
+        self._place.client.put_manifest(self._place.repository, tag, self._body, MANIFEST_TYPE)
+        self._written += 1
+
+    def _verify(self, reference: str) -> None:
+        stored = self._place.client.read_manifest(self._place.repository, reference)
+        separator = "@" if reference.startswith("sha256:") else ":"
+        name = f"{self._place.target.repository.name}{separator}{reference}"
+        if stored is None:
+            message = f"'{name}' was pushed, and the registry does not have it"
+            raise RegistryError(message)
+        manifest = parse_manifest(stored.body, stored.media_type)
+        if stored.digest != self._digest or manifest is None:
+            message = f"'{name}' was pushed as {self._digest}, and the registry has {stored.digest}"
+            hint = "somebody else pushed to the same tag at the same time"
+            raise ContentConflictError(message, hint=hint)
+        kinds = {stored.media_type, manifest.media_type}
+        if kinds != {MANIFEST_TYPE}:
+            message = (
+                f"'{name}' is a {', '.join(sorted(kinds))}, and SageMaker takes {MANIFEST_TYPE}"
+            )
+            raise RegistryError(message)
+        if manifest.config.digest != self._item.digest:
+            message = f"'{name}' has the image {manifest.config.digest}, not {self._item.image_id}"
+            raise RegistryError(message)
+
+
+def _digest_of(body: bytes) -> Digest:
+    return Digest(hashlib.sha256(body).hexdigest())

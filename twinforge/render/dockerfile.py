@@ -1,0 +1,204 @@
+"""From a variant and its lock to the text of its files. Reads nothing, writes nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from jinja2 import (
+    ChoiceLoader,
+    DictLoader,
+    PackageLoader,
+    StrictUndefined,
+    TemplateError,
+)
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from twinforge.errors import TwinforgeError
+from twinforge.lock.requirements import requirements_text
+from twinforge.model.matrix import Bootstrap
+from twinforge.render import quoting
+from twinforge.render.layers import Layer, plan_layers
+from twinforge.render.tags import alias_tags
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from twinforge.lock.locked import BaseLock, VariantLock
+    from twinforge.model.matrix import Matrix
+    from twinforge.model.recipe import AptPackage, Recipe
+    from twinforge.model.variant import Variant
+
+__all__ = ["EPOCH", "BaseName", "base_name", "render_files"]
+
+EPOCH = 946684800
+"""2000-01-01T00:00:00Z, the time of everything that an image's build writes.
+
+Fixed, so that re-locking does not change the layers of wheels that stayed.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    name: str
+    layers: tuple[Layer, ...]
+
+
+BaseName = str
+"""What stands after ``FROM``: a pinned reference, or the name of a build context."""
+
+
+def base_name(variant: Variant, lock: BaseLock | None) -> BaseName:
+    """Return what the Dockerfile names as its base.
+
+    A bootstrapped base is in no registry: it has a name that the build replaces by a named context.
+    An image is pinned by digest when the lock has one.
+    """
+    source = variant.base.source
+    if isinstance(source, Bootstrap):
+        return f"twinforge/base:{variant.base.name}"
+    digest = lock.digest if lock else ""
+    return f"{source}@{digest}" if digest and not source.digest else str(source)
+
+
+def render_files(
+    recipe: Recipe,
+    variant: Variant,
+    matrix: Matrix,
+    lock: VariantLock,
+    base: BaseLock | None,
+    *,
+    template: str = "",
+) -> dict[str, str]:
+    """Return the generated files of a variant: path relative to its folder -> text.
+
+    Args:
+        recipe: Its recipe.
+        variant: The variant.
+        matrix: For its aliases.
+        lock: Exactly which packages it holds.
+        base: Exactly which base it stands on, or None where nothing is locked.
+        template: Text of the recipe's own template, which may extend ``Dockerfile.j2``; or "".
+
+    Raises:
+        TwinforgeError: A value does not fit its place, or the recipe's template is wrong.
+    """
+    layers = plan_layers(lock.wheels)
+    groups = tuple(
+        _Group(name, tuple(layer for layer in layers if layer.group == name))
+        for name in ("common", "device")
+        if any(layer.group == name for layer in layers)
+    )
+    context = {
+        "source": recipe.place.path,
+        "variant": variant,
+        "base": base_name(variant, base),
+        "base_has_python": _has_python(variant, base),
+        "groups": groups,
+        "apt": lock.apt,
+        "steps": recipe.steps,
+        "indexes": recipe.indexes,
+        "env": tuple(recipe.env.items()),
+        "labels": _labels(recipe, variant),
+        "epoch": EPOCH,
+    }
+    environment = _own(template) if template else _shipped()
+    name = "recipe.j2" if template else "Dockerfile.j2"
+    try:
+        dockerfile = environment.get_template(name).render(context)
+    except (TemplateError, ValueError) as error:
+        where = recipe.template if template else name
+        line = getattr(error, "lineno", None)
+        message = f"{where}{f':{line}' if line else ''} can't be rendered for {variant.id}: {error}"
+        raise TwinforgeError(message) from error
+    files = {"Dockerfile": dockerfile, "requirements.txt": requirements_text(lock.wheels)}
+    for layer in layers:
+        files[f"layers/{layer.group}/{layer.name}.txt"] = requirements_text(layer.wheels)
+    files["variant.json"] = _variant_json(recipe, variant, matrix, lock.apt, layers)
+    return files
+
+
+def _has_python(variant: Variant, base: BaseLock | None) -> bool:
+    """Whether the wheel stages can start from the base, without waiting for apt."""
+    wanted = {f"python{variant.python}", f"python{variant.python}-minimal"}
+    return base is not None and not wanted.isdisjoint(base.packages)
+
+
+def _labels(recipe: Recipe, variant: Variant) -> tuple[tuple[str, str], ...]:
+    """Labels that follow from the recipe; the build adds the content key and the lock's checksum.
+
+    Source: https://github.com/opencontainers/image-spec/blob/main/annotations.md
+    """
+    pairs = {
+        "io.twinforge.accelerator": variant.accelerator.name,
+        "io.twinforge.cuda": variant.accelerator.cuda,
+        "io.twinforge.recipe": recipe.name,
+        "io.twinforge.variant": variant.slug,
+        "org.opencontainers.image.description": recipe.description,
+        "org.opencontainers.image.title": recipe.name,
+        "org.opencontainers.image.version": recipe.version,
+    }
+    return tuple((name, value) for name, value in pairs.items() if value)
+
+
+def _variant_json(
+    recipe: Recipe,
+    variant: Variant,
+    matrix: Matrix,
+    apt: Sequence[AptPackage],
+    layers: Sequence[Layer],
+) -> str:
+    document: Mapping[str, object] = {
+        "recipe": recipe.name,
+        "version": recipe.version,
+        "variant": variant.slug,
+        "tag": variant.tag,
+        "aliases": alias_tags(recipe, variant, matrix),
+        "values": dict(variant.values),
+        "base": variant.base.name,
+        "cuda": variant.accelerator.cuda,
+        "cudnn": variant.accelerator.cudnn,
+        "apt": [str(package) for package in apt],
+        "layers": [
+            {
+                "group": layer.group,
+                "name": layer.name,
+                "wheels": [f"{wheel.name}=={wheel.version}" for wheel in layer.wheels],
+                "size_bytes": sum(wheel.size_bytes for wheel in layer.wheels),
+            }
+            for layer in layers
+        ],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+@cache
+def _shipped() -> ImmutableSandboxedEnvironment:
+    return _environment(PackageLoader("twinforge.render"))
+
+
+@cache
+def _own(template: str) -> ImmutableSandboxedEnvironment:
+    return _environment(
+        ChoiceLoader([DictLoader({"recipe.j2": template}), PackageLoader("twinforge.render")])
+    )
+
+
+def _environment(loader: PackageLoader | ChoiceLoader) -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(
+        loader=loader,
+        undefined=StrictUndefined,
+        autoescape=False,  # a Dockerfile is no HTML; each value passes a filter for its place
+        keep_trailing_newline=True,
+    )
+    for function in (
+        quoting.dockerfile_string,
+        quoting.one_line,
+        quoting.plain_word,
+        quoting.shell_command,
+        quoting.shell_word,
+    ):
+        environment.filters[function.__name__] = function
+    return environment

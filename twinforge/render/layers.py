@@ -1,0 +1,63 @@
+"""Which wheels share a layer.
+
+A registry moves whole layers, so a big wheel gets one of its own: changing its pin then moves that
+wheel and nothing else. Small ones share a layer, since each layer costs a request and a mount, and
+an image can't have more than 127 of them.
+
+Source of the limit: ``maxDepth`` of moby's overlay2 driver (``daemon/graphdriver/overlay2``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from twinforge.lock.locked import Wheel
+
+__all__ = ["BIG_BYTES", "BUDGET", "Layer", "plan_layers"]
+
+BIG_BYTES = 1_000_000
+BUDGET = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Wheels that are installed into one layer. ``name`` is unique within its group."""
+
+    name: str
+    group: str
+    wheels: tuple[Wheel, ...]
+
+
+def plan_layers(
+    wheels: Iterable[Wheel], *, big_bytes: int = BIG_BYTES, budget: int = BUDGET
+) -> tuple[Layer, ...]:
+    """Sort wheels into layers: common before device, small ones first, then big ones by name.
+
+    What changes least comes first. Only a wheel of at least ``big_bytes`` gets a layer of its own,
+    and where there are more of these than the budget has room for, the biggest do.
+
+    Args:
+        wheels: The locked wheels of one variant.
+        big_bytes: Compressed size from which a wheel is big.
+        budget: How many layers all wheels together may take; at least 2.
+    """
+    everything = sorted(wheels, key=lambda wheel: wheel.name)
+    groups = [
+        group for group in ("common", "device") if any(w.group == group for w in everything)
+    ]
+    big = [wheel for wheel in everything if wheel.size_bytes >= big_bytes]
+    room = budget - len(groups)
+    big.sort(key=lambda wheel: (-wheel.size_bytes, wheel.name))
+    alone = {wheel.name for wheel in big[:room]}
+    layers: list[Layer] = []
+    for group in groups:
+        members = [wheel for wheel in everything if wheel.group == group]
+        small = tuple(wheel for wheel in members if wheel.name not in alone)
+        if small:
+            layers.append(Layer("small", group, small))
+        layers.extend(Layer(w.name, group, (w,)) for w in members if w.name in alone)
+    return tuple(layers)

@@ -1,0 +1,68 @@
+"""Values at their places: what stands in a Dockerfile or a shell word can't become anything else.
+
+The model refuses what does not fit its field; this is the second lock on the same door, at the
+place where text is written, so that a template can't forget the first.
+
+Source: https://docs.docker.com/reference/dockerfile/ ("Environment replacement", "LABEL", "RUN").
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+
+__all__ = ["dockerfile_string", "one_line", "plain_word", "shell_command", "shell_word"]
+
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+:~=/@-]*")
+
+
+def one_line(text: str) -> str:
+    """Return the text when it holds no control character and no line end of any kind.
+
+    Raises:
+        ValueError: It does; it could then end a comment or an instruction.
+    """
+    if text != "".join(text.splitlines()) or not text.isprintable():
+        message = f"{text!r} holds a control character or a line end"
+        raise ValueError(message)
+    return text
+
+
+def plain_word(text: str) -> str:
+    """Return the text when it needs no quoting at all, in any shell or instruction.
+
+    Raises:
+        ValueError: It holds anything else than letters, digits and ``_.+:~=/@-``.
+    """
+    if not _PLAIN.fullmatch(text):
+        message = f"{text!r} is not a plain word"
+        raise ValueError(message)
+    return text
+
+
+def dockerfile_string(text: str) -> str:
+    r"""Return the text as a double-quoted value of ``ENV`` and ``LABEL``.
+
+    >>> print(dockerfile_string('a "b" $HOME'))
+    "a \"b\" \$HOME"
+    """
+    escaped = one_line(text).replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
+    return f'"{escaped}"'
+
+
+def shell_word(text: str) -> str:
+    """Return the text as one word of a POSIX shell on one line."""
+    return shlex.quote(one_line(text))
+
+
+def shell_command(script: str) -> str:
+    r"""Return a script, of any number of lines, as the exec form of ``RUN``.
+
+    JSON keeps line ends inside the string, so that a line of the script can't become an
+    instruction.
+
+    >>> print(shell_command("make\nFROM x"))
+    ["/bin/sh", "-euc", "make\nFROM x"]
+    """
+    return json.dumps(["/bin/sh", "-euc", script], ensure_ascii=True)

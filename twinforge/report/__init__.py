@@ -1,0 +1,1 @@
+"""What a run shows: progress while it goes on, tables and JSON when it has ended."""

@@ -1,0 +1,256 @@
+"""Which image of a release runs on an instance type, and where SageMaker finds it.
+
+Nothing is guessed: what the facts call impossible or do not know is refused with the reason of
+every variant, a CPU image never takes a paid accelerator unless it is asked for, and an image must
+be in the region where it runs.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from twinforge.compat.facts import Dotted, Fact, Use
+from twinforge.compat.instances import find_instance
+from twinforge.compat.rules import Answer, Verdict, accelerator_fits
+from twinforge.errors import ImpossibleError, UnknownError, UsageError
+from twinforge.model.reference import Digest, Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from twinforge.compat.instances import InstanceType
+    from twinforge.registry.releases import Release, ReleasedVariant
+
+__all__ = ["Selected", "Wish", "region_of", "select_variant"]
+
+_ECR_HOST = re.compile(
+    r"[0-9]{12}\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What narrows the choice beyond what works; empty fields narrow nothing.
+
+    ``accelerator`` and ``variant`` name one as the release does; a CPU image on an instance with
+    an accelerator has to be asked for by either. ``values`` are axis values, such as
+    ``{"python": "3.11"}``. ``order`` holds slugs in the order that the matrix declares, for
+    variants that work equally well; what it lacks comes after, in the order of the release.
+    """
+
+    accelerator: str = ""
+    variant: str = ""
+    values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    order: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """The image that was chosen.
+
+    ``reference`` names it by its version tag, ``pinned`` by its digest. ``conditions`` is what
+    has to be done or known for it to work, ``ami`` the AMI version to ask for, or empty.
+    """
+
+    recipe: str
+    variant: str
+    instance: str
+    use: Use
+    reference: Reference
+    pinned: Reference
+    verdict: Answer
+    conditions: tuple[str, ...]
+    reason: str
+    ami: str
+
+    def as_json(self) -> dict[str, object]:
+        """Return it as ``twinforge select --json`` prints it."""
+        return {
+            "recipe": self.recipe,
+            "variant": self.variant,
+            "instance": self.instance,
+            "use": self.use,
+            "reference": str(self.reference),
+            "pinned": str(self.pinned),
+            "verdict": self.verdict.value,
+            "conditions": list(self.conditions),
+            "reason": self.reason,
+            "ami": self.ami,
+        }
+
+
+def select_variant(  # noqa: PLR0913 - what, on what, for what and where, all by keyword
+    release: Release,
+    instance: str,
+    *,
+    use: Use = "hosting",
+    region: str = "",
+    registry_host: str = "",
+    wish: Wish | None = None,
+) -> Selected:
+    """Choose the best variant that works on an instance type.
+
+    What works as it is goes before what needs a condition, newer CUDA before older, and what is
+    equal by both in the declared order.
+
+    Args:
+        release: What was pushed.
+        instance: The instance type, such as ``ml.m4.xlarge``.
+        use: What SageMaker runs the image for.
+        region: Where it runs; may be empty when the image is in one place only.
+        registry_host: The registry to take it from, empty for any of the region.
+        wish: What narrows the choice.
+
+    Raises:
+        UnknownError: There is no data on the instance type, or none that would decide.
+        ImpossibleError: No variant works there, or the image is not in that region.
+        UsageError: The wish matches no variant, or the place is ambiguous.
+    """
+    wish = wish or Wish()
+    machine = find_instance(instance)
+    judged = [(variant, _judge(machine, variant, use, wish)) for variant in _wished(release, wish)]
+    working = [
+        (variant, verdict)
+        for variant, verdict in judged
+        if verdict.answer in {Answer.WORKS, Answer.CONDITIONAL}
+    ]
+    if not working:
+        raise _refusal(release, machine, judged)
+    best, verdict = min(working, key=lambda pair: _rank(pair[0], pair[1], wish.order))
+    name, digest = _place(best, region, registry_host)
+    return Selected(
+        recipe=release.recipe,
+        variant=best.slug,
+        instance=instance,
+        use=use,
+        reference=name.with_tag(_version_tag(best)),
+        pinned=name.with_digest(digest),
+        verdict=verdict.answer,
+        conditions=verdict.conditions,
+        reason=_reason(machine, best, verdict),
+        ami=verdict.ami,
+    )
+
+
+def region_of(host: str) -> str:
+    """Return the AWS region of an ECR host, or an empty string for another registry.
+
+    >>> region_of("123456789012.dkr.ecr.eu-west-1.amazonaws.com")
+    'eu-west-1'
+    """
+    found = _ECR_HOST.fullmatch(host)
+    return found["region"] if found else ""
+
+
+def slug_part(axis: str, value: str) -> str:
+    """Return an axis value as it stands in a slug; a test holds it to :class:`Variant`'s."""
+    if axis == "python":
+        return f"py{value}"
+    return value.replace("-", "") if axis == "os" else value
+
+
+def _wished(release: Release, wish: Wish) -> tuple[ReleasedVariant, ...]:
+    found = tuple(variant for variant in release.variants if _matches(variant, wish))
+    if not found:
+        known = ", ".join(variant.slug for variant in release.variants) or "none"
+        message = f"no released variant of '{release.recipe}' is {_told(wish)}"
+        raise UsageError(message, hint=f"released variants: {known}")
+    return found
+
+
+def _matches(variant: ReleasedVariant, wish: Wish) -> bool:
+    slug = f"-{variant.slug}-"
+    return (
+        wish.accelerator in {"", variant.accelerator}
+        and wish.variant in {"", variant.slug}
+        and all(f"-{slug_part(axis, value)}-" in slug for axis, value in wish.values.items())
+    )
+
+
+def _told(wish: Wish) -> str:
+    parts = [f"{axis} {value}" for axis, value in wish.values.items()]
+    if wish.accelerator:
+        parts.append(f"accelerator {wish.accelerator}")
+    if wish.variant:
+        parts.append(f"'{wish.variant}'")
+    return " and ".join(parts) or "there"
+
+
+def _judge(machine: InstanceType, variant: ReleasedVariant, use: Use, wish: Wish) -> Verdict:
+    verdict = accelerator_fits(machine, variant.cuda, use=use)
+    asked_for = bool(wish.accelerator or wish.variant)
+    if verdict.answer is not Answer.WORKS or variant.cuda or asked_for:
+        return verdict
+    if machine.accelerator == "none":
+        return verdict
+    text = f"a CPU image would leave the {machine.model} of {machine.name} unused"
+    return Verdict(Answer.IMPOSSIBLE, (Fact(text, machine.sources),))
+
+
+def _rank(
+    variant: ReleasedVariant, verdict: Verdict, order: tuple[str, ...]
+) -> tuple[bool, list[int], int]:
+    newest_first = [-part for part in Dotted.parse(variant.cuda).parts] if variant.cuda else [0]
+    declared = order.index(variant.slug) if variant.slug in order else len(order)
+    return verdict.answer is Answer.CONDITIONAL, newest_first, declared
+
+
+def _refusal(
+    release: Release, machine: InstanceType, judged: list[tuple[ReleasedVariant, Verdict]]
+) -> UnknownError | ImpossibleError:
+    reasons = " / ".join(f"{variant.slug}: {verdict.reason}" for variant, verdict in judged)
+    unused = any(not v.cuda and machine.cpu_arch == "amd64" for v in release.variants)
+    hint = (
+        "the CPU image can be asked for by accelerator 'cpu'; it leaves the accelerator unused"
+        if unused and machine.accelerator != "none"
+        else ""
+    )
+    if any(verdict.answer is Answer.UNKNOWN for _, verdict in judged):
+        message = f"it is not known whether '{release.recipe}' runs on {machine.name}: {reasons}"
+        return UnknownError(message, hint=hint)
+    message = f"no variant of '{release.recipe}' runs on {machine.name}: {reasons}"
+    return ImpossibleError(message, hint=hint)
+
+
+def _place(variant: ReleasedVariant, region: str, host: str) -> tuple[Reference, Digest]:
+    places = [
+        (Reference.parse(name), Digest.parse(digest)) for name, digest in variant.digests.items()
+    ]
+    if not places:
+        message = f"the variant '{variant.slug}' was not pushed anywhere"
+        raise UsageError(message, hint="push it first")
+    found = [
+        (name, digest)
+        for name, digest in places
+        if host in {"", name.host} and region in {"", region_of(name.host)}
+    ]
+    where = ", ".join(region_of(name.host) or name.host for name, _ in places)
+    if not found:
+        asked = " and ".join(filter(None, (region and f"region '{region}'", host and f"'{host}'")))
+        message = f"the variant '{variant.slug}' is not in {asked}; it is in {where}"
+        raise ImpossibleError(
+            message, hint="SageMaker takes an image only from the region where it runs it"
+        )
+    if len(found) > 1:
+        message = f"the variant '{variant.slug}' is in several places: {where}"
+        raise UsageError(message, hint="name the region or the registry")
+    return found[0]
+
+
+def _version_tag(variant: ReleasedVariant) -> str:
+    """The immutable tag that people read; content tags (``key-...``) are for machines."""
+    readable = [tag for tag in variant.tags if not tag.startswith("key-")]
+    if not readable:
+        message = f"the variant '{variant.slug}' has no version tag"
+        raise UsageError(message, hint="push it again")
+    return readable[0]
+
+
+def _reason(machine: InstanceType, variant: ReleasedVariant, verdict: Verdict) -> str:
+    if not variant.cuda:
+        kind = machine.model or "no accelerator"
+        return f"{machine.name} is {machine.cpu_arch} with {kind}, '{variant.slug}' needs no GPU"
+    return f"{machine.name}: {verdict.reason}"

@@ -1,0 +1,140 @@
+"""A container that was started: how it goes, what it printed, which files it has."""
+
+from __future__ import annotations
+
+import tarfile
+import tempfile
+import time
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING
+
+import requests
+from docker.errors import APIError, DockerException, NotFound
+
+from twinforge.errors import MissingToolError, SmokeError
+from twinforge.smoke.modelfiles import Entry
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator
+
+    from docker.models.containers import Container
+
+__all__ = ["LOOPBACK", "STOPPED", "Running", "asking"]
+
+LOOPBACK = "127.0.0.1"
+POLL_S = 0.05
+STOPPED = "the smoke was stopped"
+
+
+class Running:
+    """A container that was started."""
+
+    def __init__(
+        self, container: Container, *, started: float, port: int, cancelled: threading.Event
+    ) -> None:
+        self._container = container
+        self._started = started
+        self._port = port
+        self._cancelled = cancelled
+
+    @property
+    def started(self) -> float:
+        """When the engine was asked to start it, on the monotonic clock."""
+        return self._started
+
+    @property
+    def url(self) -> str:
+        """Where its published port is reached from here."""
+        return f"http://{LOOPBACK}:{self._port}"
+
+    def exit_status(self) -> int | None:
+        """Return its exit status, or None while it runs."""
+        with asking():
+            self._container.reload()
+        state = self._container.attrs["State"]
+        return None if state["Running"] else int(state["ExitCode"])
+
+    def wait(self, limit_s: float) -> int | None:
+        """Wait for its end and return its exit status, or None when it still runs then."""
+        deadline = time.monotonic() + limit_s
+        while (status := self.exit_status()) is None and time.monotonic() < deadline:
+            self.pause(POLL_S)
+        return status
+
+    def pause(self, seconds: float) -> None:
+        """Wait.
+
+        Raises:
+            SmokeError: A stop was asked for meanwhile.
+        """
+        if self._cancelled.wait(seconds):
+            raise SmokeError(STOPPED)
+
+    def terminate(self) -> None:
+        """Send SIGTERM to its first process."""
+        with asking():
+            self._container.kill(signal="SIGTERM")
+
+    def logs(self) -> str:
+        """Return all that it printed, in the order in which it did."""
+        with asking():
+            return self._container.logs().decode(errors="replace")
+
+    def entries(self, folder: str) -> tuple[Entry, ...]:
+        """Return what lies below a folder, sorted; nothing where there is no such folder."""
+        with self._archive(folder) as archive:
+            members = archive.getmembers() if archive else []
+        return tuple(sorted(_entry(member) for member in members if "/" in member.name))
+
+    def read_text(self, path: str) -> str | None:
+        """Return a file as text, or None where there is none."""
+        with self._archive(path) as archive:
+            member = archive.next() if archive else None
+            file = archive.extractfile(member) if archive and member else None
+            return file.read().decode(errors="replace") if file else None
+
+    @contextmanager
+    def _archive(self, path: str) -> Iterator[tarfile.TarFile | None]:
+        with tempfile.TemporaryFile() as file:
+            if not self._download(path, file):
+                yield None
+                return
+            file.seek(0)
+            with tarfile.open(fileobj=file) as archive:
+                yield archive
+
+    def _download(self, path: str, file: IO[bytes]) -> bool:
+        with asking():
+            try:
+                chunks, _ = self._container.get_archive(path)
+            except NotFound:
+                return False
+            for chunk in chunks:
+                file.write(chunk)
+        return True
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """Translate what goes wrong with the engine's API: a "no" is the image's, silence its own."""
+    try:
+        yield
+    except APIError as error:
+        message = f"the engine says: {error.explanation or error}"
+        raise SmokeError(message) from error
+    except (DockerException, requests.exceptions.RequestException) as error:
+        message = f"the engine does not answer: {error}"
+        raise MissingToolError(message, hint="see 'twinforge engine status'") from error
+
+
+def _entry(member: tarfile.TarInfo) -> Entry:
+    kind = "other"
+    if member.isreg() or member.islnk():
+        kind = "file"
+    elif member.isdir():
+        kind = "folder"
+    elif member.issym():
+        kind = "link"
+    path = member.name.partition("/")[2]
+    return Entry(path, kind, member.size, member.mtime)
