@@ -1,1 +1,23 @@
-"""Matching CPU and CUDA images for SageMaker from one recipe."""
+"""Matching CPU and CUDA images for SageMaker from one recipe.
+
+>>> from twinforge import image_uri
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from twinforge.sagemaker.image_uri import image_uri
+
+__all__ = ["image_uri"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for on its first use: the SDKs behind it take a while."""
+    if name == "image_uri":
+        from twinforge.sagemaker.image_uri import image_uri  # noqa: PLC0415 - lazy on purpose
+
+        return image_uri
+    message = f"module 'twinforge' has no attribute '{name}'"
+    raise AttributeError(message)

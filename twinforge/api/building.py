@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from twinforge.api.rendering import Rendered, check_rendered, render_variants
-from twinforge.build.bases import MadeBase, make_base
-from twinforge.build.buildkit import BuildSpec, Buildx, build_argv
+from twinforge.api.inputs import Inputs
+from twinforge.api.rendering import check_rendered, locked_variant
+from twinforge.build.apt import ContainerApt
+from twinforge.build.bases import MadeBase, compare_packages, make_base
+from twinforge.build.buildkit import BuildSpec, Buildx, VariantFailedError, build_argv
 from twinforge.build.ledger import Built
 from twinforge.build.plan import Node, Plan, plan_builds
-from twinforge.build.program import read_program, stage_context, stage_program
+from twinforge.build.program import stage_context, stage_program
 from twinforge.build.scheduler import Outcome, run_all
-from twinforge.errors import TwinforgeError
-from twinforge.events import Event, State
 from twinforge.build.tools import make_uv_context, uv_version
+from twinforge.errors import StaleError, TwinforgeError
+from twinforge.events import Event, State
+from twinforge.lock.resolve import apt_packages
 from twinforge.model.matrix import Bootstrap
 from twinforge.render.dockerfile import EPOCH, base_name
-from twinforge.render.key import ContentKey, ProgramFile, content_key
 from twinforge.render.tags import content_tag, local_repository
 
 if TYPE_CHECKING:
@@ -27,13 +30,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from twinforge.api.workspace import Workspace
-    from twinforge.lock.locked import RecipeLock
+    from twinforge.build.progress import Failure
     from twinforge.model.variant import Variant
 
-__all__ = ["KEY_LABEL", "BuildOptions", "build", "dry_run", "local_reference", "plan"]
+__all__ = ["BuildOptions", "Made", "build", "dry_run", "local_reference", "plan"]
 
 KEY_LABEL = "io.twinforge.key"
-_LOCK_LABEL = "io.twinforge.lock"
+LOCK_LABEL = "io.twinforge.lock"
+_APT_STAGE = "system"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,33 +59,12 @@ class BuildOptions:
     force: bool = False
 
 
-@dataclass(slots=True)
-class _Inputs:
-    """What keys and builds are made of, read once per run."""
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An image that was built; the node's key is another than planned where a package moved."""
 
-    workspace: Workspace
-    rendered: dict[str, Rendered]
-    digests: dict[str, str]
-    programs: dict[str, tuple[ProgramFile, ...]] = field(default_factory=dict)
-    locks: dict[str, RecipeLock] = field(default_factory=dict)
-
-    def program(self, recipe: str) -> tuple[ProgramFile, ...]:
-        if recipe not in self.programs:
-            folder = self.workspace.root / self.workspace.project.recipe(recipe).program
-            self.programs[recipe] = read_program(folder)
-        return self.programs[recipe]
-
-    def keys(self) -> dict[str, ContentKey]:
-        version = uv_version()
-        return {
-            name: content_key(
-                item.files,
-                base_digest=self.digests[item.variant.base.name],
-                program=self.program(item.variant.recipe),
-                uv_version=version,
-            )
-            for name, item in self.rendered.items()
-        }
+    node: Node
+    image_id: str
 
 
 def local_reference(workspace: Workspace, variant: Variant, tag: str = "") -> str:
@@ -93,19 +76,19 @@ def local_reference(workspace: Workspace, variant: Variant, tag: str = "") -> st
 
 def plan(workspace: Workspace, variants: Sequence[Variant], options: BuildOptions) -> Plan:
     """Return what a build would do, by the committed locks. Changes nothing."""
-    return _plan(_inputs(workspace, variants), options)
+    return _plan(Inputs(workspace, tuple(variants), options.locked), options)
 
 
 def dry_run(
     workspace: Workspace, variants: Sequence[Variant], options: BuildOptions
 ) -> tuple[tuple[Node, str], ...]:
     """Return the nodes that a build would make, each with its command line."""
-    inputs = _inputs(workspace, variants)
+    inputs = Inputs(workspace, tuple(variants), options.locked)
     contexts = {"uv": f"docker-image://twinforge/uv:{uv_version()}"}
     for variant in variants:
         if isinstance(variant.base.source, Bootstrap):
             name = base_name(variant, None)
-            digest = inputs.digests[variant.base.name].removeprefix("sha256:")
+            digest = inputs.base_digest(variant).removeprefix("sha256:")
             contexts[name] = f"docker-image://{name}-{digest[:16]}"
     return tuple(
         (
@@ -125,24 +108,23 @@ def dry_run(
 
 def build(
     workspace: Workspace, variants: Sequence[Variant], options: BuildOptions
-) -> tuple[Plan, tuple[Outcome[Node, str], ...]]:
+) -> tuple[Plan, tuple[Outcome[Node, Made], ...]]:
     """Build what is not there yet.
 
     Returns:
-        The plan that was carried out and an outcome, with the image id, for each node in its todo.
+        The plan that was carried out, and an outcome for each node in its todo.
 
     Raises:
         StaleError: Committed files are stale, or something moved and ``options.locked`` is set.
     """
-    inputs = _inputs(workspace, variants)
-    check_rendered(workspace.root, tuple(inputs.rendered.values()), orphans=False)
+    inputs = Inputs(workspace, tuple(variants), options.locked)
+    check_rendered(workspace.root, inputs.committed, orphans=False)
     current = _plan(inputs, options)
     if not current.todo:
         return current, ()
     builder = Buildx(workspace.engine, options.builder)
     driver = builder.driver()
-    bases = _make_bases(workspace, current, options, driver)
-    inputs.digests.update({name: base.digest or inputs.digests[name] for name, base in bases.items()})
+    bases = _make_bases(inputs, current, driver)
     current = _plan(inputs, options)
     contexts = {
         base_name(node.variant, None): bases[node.variant.base.name].context(driver)
@@ -151,40 +133,23 @@ def build(
     }
     contexts["uv"] = make_uv_context(workspace.cache_dir, workspace.images, driver=driver)
 
-    def worker(node: Node, cancelled: threading.Event) -> str:
-        return _build_node(inputs, node, contexts, builder, cancelled)
+    def worker(node: Node, cancelled: threading.Event) -> Made:
+        try:
+            return _build_node(inputs, node, contexts, builder, cancelled)
+        except VariantFailedError as error:
+            if not _follow_moves(inputs, node, error.failure):
+                raise
+        again = replace(node, key=inputs.key(node.variant))
+        return _build_node(inputs, again, contexts, builder, cancelled)
 
     outcomes = run_all(current.todo, worker, jobs=options.jobs, fail_fast=options.fail_fast)
-    for outcome in outcomes:
-        if outcome.result is not None:
-            node = outcome.task
-            workspace.ledger.record_build(
-                node.variant.id,
-                Built(node.key.hex, node.key.parts, outcome.result, outcome.seconds),
-            )
     return current, outcomes
 
 
-def _inputs(workspace: Workspace, variants: Sequence[Variant]) -> _Inputs:
-    rendered = {item.variant.id: item for item in render_variants(workspace, variants)}
-    digests = {
-        variant.base.name: lock.digest
-        if (lock := workspace.base_locks.get(variant.base.name)) and lock.digest
-        else f"unpinned:{base_name(variant, None)}"
-        for variant in variants
-    }
-    inputs = _Inputs(workspace, rendered, digests)
-    for name in dict.fromkeys(variant.recipe for variant in variants):
-        lock = workspace.lock_of(name)
-        if lock is not None:
-            inputs.locks[name] = lock
-    return inputs
-
-
-def _plan(inputs: _Inputs, options: BuildOptions) -> Plan:
+def _plan(inputs: Inputs, options: BuildOptions) -> Plan:
     workspace = inputs.workspace
     return plan_builds(
-        [item.variant for item in inputs.rendered.values()],
+        inputs.variants,
         inputs.keys(),
         built=workspace.ledger.built,
         present=workspace.images.by_label(KEY_LABEL),
@@ -192,61 +157,62 @@ def _plan(inputs: _Inputs, options: BuildOptions) -> Plan:
     )
 
 
-def _make_bases(
-    workspace: Workspace, current: Plan, options: BuildOptions, driver: str
-) -> dict[str, MadeBase]:
-    needed = {node.variant.base.name: node.variant.base for node in current.todo}
-    return {
-        name: make_base(
+def _make_bases(inputs: Inputs, current: Plan, driver: str) -> dict[str, MadeBase]:
+    workspace = inputs.workspace
+    made = {}
+    for base in {node.variant.base.name: node.variant.base for node in current.todo}.values():
+        lock = workspace.base_locks.get(base.name)
+        made[base.name] = make_base(
             base,
-            workspace.base_locks.get(name),
+            lock,
             engine=workspace.engine,
             cache_dir=workspace.cache_dir,
             listener=workspace.listener,
-            locked=options.locked,
+            locked=inputs.locked,
             driver=driver,
         )
-        for name, base in needed.items()
-    }
+        if lock is not None and lock.digest and isinstance(base.source, Bootstrap):
+            inputs.moves.record_base(lock.digest, made[base.name].digest)
+    return made
 
 
-def _spec(inputs: _Inputs, node: Node, shared: Mapping[str, str]) -> BuildSpec:
+def _spec(inputs: Inputs, node: Node, shared: Mapping[str, str]) -> BuildSpec:
     """Return what builds a node; ``shared`` are the named contexts that do not depend on it."""
     workspace, variant = inputs.workspace, node.variant
-    program = inputs.program(variant.recipe)
-    staged = workspace.state_dir / "staged" / f"{variant.recipe}-{node.key.parts['program'][:16]}"
-    folder = workspace.root / workspace.project.recipe(variant.recipe).program
+    recipe = workspace.project.recipe(variant.recipe)
+    lock = workspace.lock_of(variant.recipe)
+    staged = workspace.state_dir / "staged"
     used = {base_name(variant, None), "uv"}
     contexts = {name: value for name, value in shared.items() if name in used}
-    contexts["program"] = str(stage_program(folder, program, staged))
+    contexts["program"] = str(
+        stage_program(
+            workspace.root / recipe.program,
+            inputs.program(recipe.name),
+            staged / f"{recipe.name}-{node.key.parts['program'][:16]}",
+        )
+    )
     secrets = {"ca": workspace.ca_bundle} if workspace.ca_bundle else {}
     netrc = Path(workspace.environ.get("NETRC") or "~/.netrc").expanduser()
-    if workspace.project.recipe(variant.recipe).indexes and netrc.is_file():
+    if recipe.indexes and netrc.is_file():
         secrets["netrc"] = netrc
     return BuildSpec(
         name=variant.id,
-        folder=stage_context(
-            inputs.rendered[variant.id].files,
-            workspace.state_dir / "staged" / "contexts" / variant.id,
-        ),
+        folder=stage_context(inputs.files(variant), staged / "contexts" / variant.id),
         contexts=contexts,
         secrets=secrets,
-        labels={
-            KEY_LABEL: node.key.hex,
-            _LOCK_LABEL: inputs.locks[variant.recipe].checksum,
-        },
+        labels={KEY_LABEL: node.key.hex, LOCK_LABEL: lock.checksum if lock else ""},
         tags=(local_reference(workspace, variant, content_tag(node.key.hex)),),
         epoch=EPOCH,
     )
 
 
 def _build_node(
-    inputs: _Inputs,
+    inputs: Inputs,
     node: Node,
     contexts: Mapping[str, str],
     builder: Buildx,
     cancelled: threading.Event,
-) -> str:
+) -> Made:
     workspace, variant = inputs.workspace, node.variant
     tell = workspace.listener
 
@@ -254,6 +220,7 @@ def _build_node(
         tell(Event("build", variant.id, State.PROGRESS, name, done, total))
 
     tell(Event("build", variant.id, State.STARTED, node.why))
+    start = time.monotonic()
     try:
         with workspace.log_path("build", variant).open("w", encoding="utf-8", buffering=1) as log:
             image_id = builder.build(
@@ -265,6 +232,44 @@ def _build_node(
     except TwinforgeError as error:
         tell(Event("build", variant.id, State.FAILED, error.message.partition("\n")[0]))
         raise
+    # The version tag is set after the image is complete, so that an interrupted run moves none.
     workspace.images.tag(image_id, local_reference(workspace, variant))
+    built = Built(node.key.hex, node.key.parts, image_id, time.monotonic() - start)
+    workspace.ledger.record_build(variant.id, built)
     tell(Event("build", variant.id, State.DONE, image_id))
-    return image_id
+    return Made(node, image_id)
+
+
+def _follow_moves(inputs: Inputs, node: Node, failure: Failure) -> bool:
+    """Where apt refused its pins, ask it what it would install today, and remember the answer.
+
+    Returns:
+        Whether anything moved; a build that failed for another reason would fail again.
+
+    Raises:
+        StaleError: Something moved and only the lock counts.
+    """
+    if failure.stage != _APT_STAGE or "E: " not in failure.output:
+        return False
+    workspace, variant = inputs.workspace, node.variant
+    apt = ContainerApt(
+        workspace.base_locks,
+        engine=workspace.engine,
+        cache_dir=workspace.cache_dir,
+        listener=workspace.listener,
+    )
+    recipe = workspace.project.recipe(variant.recipe)
+    locked = locked_variant(workspace, variant)
+    wanted = apt.closure(variant, apt_packages(recipe, variant))
+    now = {package.name: package.version for package in wanted}
+    moved = compare_packages({package.name: package.version for package in locked.apt}, now)
+    if not moved:
+        return False
+    shown = ", ".join(str(one) for one in moved)
+    text = f"packages moved since the lock: {shown}"
+    if inputs.locked:
+        message = f"{variant.id}: {text}"
+        raise StaleError(message, hint=f"run `twinforge lock {recipe.name}` and commit the result")
+    workspace.listener(Event("build", variant.id, State.NOTE, text))
+    inputs.moves.record_apt(locked, now)
+    return True

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twinforge.api.building import BuildOptions, local_reference, plan
 from twinforge.api.smoking import checks_digest, smoked
 from twinforge.errors import SmokeError, UsageError
-from twinforge.model.alias import alias_tags
 from twinforge.model.reference import Reference
-from twinforge.registry.blobs import BlobCache
-from twinforge.registry.credentials import read_credentials
-from twinforge.registry.ecr import EcrSettings, open_repository
-from twinforge.registry.push import PushItem, Pushed, push_images
+from twinforge.registry.cache import BlobCache
+from twinforge.registry.credentials import ANONYMOUS, Credentials, read_credentials
+from twinforge.registry.ecr import AwsAccess, Tags, prepare_targets
+from twinforge.registry.items import Pushed, PushItem, Target
+from twinforge.registry.push import push_to_all
 from twinforge.registry.releases import Release, ReleasedVariant, write_release
 from twinforge.render.tags import content_tag
 
@@ -24,13 +25,162 @@ if TYPE_CHECKING:
     from twinforge.build.plan import Node
     from twinforge.model.variant import Variant
 
-__all__ = ["PushOptions", "push", "push_items"]
+__all__ = ["PushOptions", "RecipePush", "plan_push", "push"]
 
 
 @dataclass(frozen=True, slots=True)
 class PushOptions:
-    """How to push: layers at once, and a registry other than the matrix's (``host[/path]``)."""
+    """How to push.
 
-    jobs: int = 4
+    Attributes:
+        jobs: Layers that are uploaded at once.
+        registry: ``host[/path]`` of a registry to push to instead of the matrix's, or empty.
+        username: For that registry, or empty for what ``docker login`` stored.
+        password: Of the user; read from standard input, never from an argv.
+        aws: How AWS is reached.
+    """
+
+    jobs: int = 3
     registry: str = ""
-    endpoint_url: str = ""
+    username: str = ""
+    password: str = field(default="", repr=False)
+    aws: AwsAccess = field(default_factory=AwsAccess)
+
+
+@dataclass(frozen=True, slots=True)
+class RecipePush:
+    """What a push does for one recipe: its images, and the names of the repositories."""
+
+    recipe: str
+    nodes: tuple[Node, ...]
+    items: tuple[PushItem, ...]
+    repository: str
+
+
+def plan_push(workspace: Workspace, variants: Sequence[Variant]) -> tuple[RecipePush, ...]:
+    """Return what a push of the variants would do; reads the engine, writes nothing.
+
+    Raises:
+        SmokeError: A variant is not built, or has not passed the checks that are asked of it now.
+    """
+    nodes = plan(workspace, variants, BuildOptions()).nodes
+    problems = []
+    for node in nodes:
+        recipe = workspace.project.recipe(node.variant.recipe)
+        outcome = smoked(workspace, node, checks_digest(workspace, recipe))
+        if not node.image_id:
+            problems.append(f"{node.variant.id} is not built ({node.why})")
+        elif outcome is None:
+            problems.append(f"{node.variant.id} was not smoked")
+        elif not outcome.passed:
+            problems.append(f"{node.variant.id} did not pass its smoke checks")
+    if problems:
+        message = f"only what was smoked is pushed: {'; '.join(problems)}"
+        raise SmokeError(message, hint="run `twinforge build` and `twinforge smoke`")
+    return tuple(
+        _recipe_push(workspace, name, tuple(n for n in nodes if n.variant.recipe == name))
+        for name in dict.fromkeys(node.variant.recipe for node in nodes)
+    )
+
+
+def push(
+    workspace: Workspace, variants: Sequence[Variant], options: PushOptions
+) -> tuple[Pushed, ...]:
+    """Push the variants, verify what the registries hold, and record the release.
+
+    Raises:
+        SmokeError: Something was not built or smoked; nothing was pushed.
+        ContentConflictError: A tag that must not move is taken; nothing was written for its recipe.
+        RegistryError: A registry could not be used.
+    """
+    work_dir = workspace.state_dir / "push"
+    work_dir.mkdir(parents=True, exist_ok=True)
+    done: list[Pushed] = []
+    for part in plan_push(workspace, variants):
+        pushed = push_to_all(
+            part.items,
+            _targets(workspace, part, options),
+            source=workspace.images,
+            cache=BlobCache(workspace.state_dir / "blobs.json"),
+            work_dir=work_dir,
+            listener=workspace.listener,
+            ca_bundle=workspace.ca_bundle,
+            proxy=workspace.environ.get("HTTPS_PROXY", ""),
+            jobs=options.jobs,
+        )
+        write_release(workspace.root, _release(part, pushed))
+        done += pushed
+    return tuple(done)
+
+
+def _recipe_push(workspace: Workspace, name: str, nodes: tuple[Node, ...]) -> RecipePush:
+    matrix = workspace.project.matrix
+    items = tuple(
+        PushItem(
+            node.variant,
+            node.image_id,
+            local_reference(workspace, node.variant, content_tag(node.key.hex)),
+            (node.variant.tag, content_tag(node.key.hex)),
+            node.variant.aliases,
+        )
+        for node in nodes
+    )
+    template = matrix.registry.repository if matrix.registry else "{recipe}"
+    return RecipePush(name, nodes, items, template.format(recipe=name))
+
+
+def _targets(workspace: Workspace, part: RecipePush, options: PushOptions) -> tuple[Target, ...]:
+    registry = workspace.project.matrix.registry
+    if options.registry or (registry is not None and registry.kind == "oci"):
+        host, slash, path = (options.registry or (registry.host if registry else "")).partition("/")
+        try:
+            repository = Reference.parse(f"{host}/{path}{slash}{part.repository}")
+        except ValueError as error:
+            message = f"'{options.registry or host}' is not a registry: {error}"
+            raise UsageError(message, hint="give host[:port][/path]") from error
+        return (Target(repository, _credentials(workspace, host, options)),)
+    if registry is None:
+        message = "matrix.yaml names no registry"
+        raise UsageError(message, hint="add `registry:` to it, or give --registry HOST")
+    tags = Tags(
+        tuple(tag for item in part.items for tag in item.tags),
+        tuple(alias for item in part.items for alias in item.aliases),
+        tuple(alias.tag for alias in workspace.project.matrix.aliases),
+    )
+    return prepare_targets(
+        registry, part.repository, tags, access=options.aws, listener=workspace.listener
+    )
+
+
+def _credentials(workspace: Workspace, host: str, options: PushOptions) -> Credentials:
+    if options.username:
+        return Credentials(options.username, options.password)
+    home = workspace.environ.get("HOME", "")
+    config = workspace.environ.get("DOCKER_CONFIG") or (f"{home}/.docker" if home else "")
+    if not config:
+        return ANONYMOUS
+    return read_credentials(host, Path(config), env=workspace.environ)
+
+
+def _release(part: RecipePush, pushed: Sequence[Pushed]) -> Release:
+    return Release(
+        part.recipe,
+        tuple(
+            ReleasedVariant(
+                slug=node.variant.slug,
+                version=node.variant.version,
+                accelerator=node.variant.accelerator.name,
+                cuda=node.variant.accelerator.cuda,
+                key=node.key.hex,
+                image_id=node.image_id,
+                tags=item.tags,
+                aliases=item.aliases,
+                digests={
+                    one.repository: str(one.digest)
+                    for one in pushed
+                    if one.slug == node.variant.slug
+                },
+            )
+            for node, item in zip(part.nodes, part.items, strict=True)
+        ),
+    )

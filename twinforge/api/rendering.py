@@ -16,11 +16,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from twinforge.api.workspace import Workspace
-    from twinforge.lock.locked import BaseLock, RecipeLock
-    from twinforge.model.recipe import Recipe
+    from twinforge.lock.locked import VariantLock
     from twinforge.model.variant import Variant
 
-__all__ = ["Rendered", "check_rendered", "render_variant", "render_variants", "write_rendered"]
+__all__ = [
+    "Rendered",
+    "check_rendered",
+    "locked_variant",
+    "render_variant",
+    "render_variants",
+    "write_rendered",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,42 +43,41 @@ def render_variants(workspace: Workspace, variants: Sequence[Variant]) -> tuple[
     Raises:
         StaleError: A recipe is not locked, or a variant is missing in its lock.
     """
-    locks: dict[str, RecipeLock] = {}
-    for name in dict.fromkeys(variant.recipe for variant in variants):
-        lock = workspace.lock_of(name)
-        if lock is None:
-            message = f"the recipe '{name}' is not locked"
-            raise StaleError(message, hint=f"run `twinforge lock {name}`")
-        locks[name] = lock
     return tuple(
-        Rendered(
-            variant,
-            render_variant(
-                workspace,
-                workspace.project.recipe(variant.recipe),
-                variant,
-                locks[variant.recipe],
-                workspace.base_locks.get(variant.base.name),
-            ),
-        )
+        Rendered(variant, render_variant(workspace, variant, locked_variant(workspace, variant)))
         for variant in variants
     )
 
 
-def render_variant(
-    workspace: Workspace, recipe: Recipe, variant: Variant, lock: RecipeLock, base: BaseLock | None
-) -> dict[str, str]:
-    """Return one variant's files under a given lock.
+def locked_variant(workspace: Workspace, variant: Variant) -> VariantLock:
+    """Return a variant's committed lock.
 
     Raises:
-        StaleError: The variant is missing in the lock.
+        StaleError: Its recipe is not locked, or not with this variant.
     """
-    locked = lock.variant(variant.slug)
-    if locked is None:
+    lock = workspace.lock_of(variant.recipe)
+    hint = f"run `twinforge lock {variant.recipe}`"
+    if lock is None:
+        message = f"the recipe '{variant.recipe}' is not locked"
+        raise StaleError(message, hint=hint)
+    try:
+        return lock.variant(variant.slug)
+    except KeyError as error:
         message = f"the variant '{variant.id}' is not in its recipe's lock"
-        raise StaleError(message, hint=f"run `twinforge lock {recipe.name}`")
+        raise StaleError(message, hint=hint) from error
+
+
+def render_variant(workspace: Workspace, variant: Variant, locked: VariantLock) -> dict[str, str]:
+    """Return one variant's files under a given lock."""
+    recipe = workspace.project.recipe(variant.recipe)
     template = (workspace.root / recipe.template).read_text("utf-8") if recipe.template else ""
-    return render_files(recipe, variant, workspace.project.matrix, locked, base, template=template)
+    return render_files(
+        recipe,
+        variant,
+        locked,
+        workspace.base_locks.get(variant.base.name),
+        template=template,
+    )
 
 
 def write_rendered(root: Path, rendered: Sequence[Rendered]) -> tuple[str, ...]:

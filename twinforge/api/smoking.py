@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from twinforge.api.building import BuildOptions, plan
+from twinforge.api.rendering import locked_variant
 from twinforge.build.ledger import Smoked
 from twinforge.build.scheduler import Outcome, run_all
 from twinforge.errors import SmokeError, TwinforgeError
@@ -98,10 +99,6 @@ def smoke(
 def _smoke_node(workspace: Workspace, node: Node, checks: str) -> Smoked:
     variant, tell = node.variant, workspace.listener
     recipe = workspace.project.recipe(variant.recipe)
-    lock = workspace.lock_of(variant.recipe)
-    if lock is None:
-        message = f"the recipe '{variant.recipe}' is not locked"
-        raise SmokeError(message, hint=f"run `twinforge lock {variant.recipe}`")
     tell(Event("smoke", variant.id, State.STARTED))
     start = time.monotonic()
     try:
@@ -109,7 +106,7 @@ def _smoke_node(workspace: Workspace, node: Node, checks: str) -> Smoked:
             node.image_id,
             recipe,
             variant,
-            {wheel.name: wheel.version for wheel in lock.variant(variant.slug).wheels},
+            {wheel.name: wheel.version for wheel in locked_variant(workspace, variant).wheels},
             root=workspace.root,
             engine=workspace.engine,
             listener=tell,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twinforge.api.smoking import checks_digest, smoked as smoke_outcome
+from twinforge.api.smoking import checks_digest
 from twinforge.build.buildkit import VariantFailedError
 from twinforge.report.summary import BuildRow, BuildSummary, FailureRow, shared_bytes
 
@@ -30,11 +30,11 @@ def summarise(
     Args:
         workspace: Of the run.
         nodes: All variants that the run was about.
-        built: What was built now; the result is an image id.
+        built: What was built now.
         smoked: What was smoked now.
     """
     images = {node.variant.id: node.image_id for node in nodes if node.image_id}
-    images.update({o.task.variant.id: o.result for o in built if o.result is not None})
+    images.update({o.task.variant.id: o.result.image_id for o in built if o.result is not None})
     fresh = {outcome.task.variant.id for outcome in built}
     layers = {name: workspace.images.layer_sizes(image) for name, image in images.items()}
     shared = shared_bytes(layers)
@@ -60,7 +60,11 @@ def summarise(
                 is_new=name in fresh,
                 build_s=record.seconds if record else None,
                 ping_s=outcome.ping_s if outcome and known else None,
-                smoke="not run" if not outcome or not known else "passed" if outcome.passed else "failed",
+                smoke="not run"
+                if not outcome or not known
+                else "passed"
+                if outcome.passed
+                else "failed",
             )
         )
     failures = failure_rows(workspace, "build", built) + failure_rows(workspace, "smoke", smoked)
@@ -84,7 +88,5 @@ def failure_rows(
             dockerfile = f"{variant.folder}/Dockerfile:{line}" if line else ""
         place = workspace.project.recipe(variant.recipe).place
         log = workspace.log_path(verb, variant).relative_to(workspace.root).as_posix()
-        rows.append(
-            FailureRow(variant.id, verb, stage, dockerfile, str(place), error.message, log)
-        )
+        rows.append(FailureRow(variant.id, verb, stage, dockerfile, str(place), error.message, log))
     return tuple(rows)

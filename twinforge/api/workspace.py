@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +46,7 @@ class Workspace:
     engine_dir: Path
     cache_dir: Path
     listener: Listener = ignore
+    _locks: dict[str, RecipeLock | None] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def project(self) -> Project:
@@ -101,7 +102,9 @@ class Workspace:
 
     def lock_of(self, recipe: str) -> RecipeLock | None:
         """Return a recipe's committed lock, or None before the first."""
-        return read_recipe_lock(self.root, recipe)
+        if recipe not in self._locks:
+            self._locks[recipe] = read_recipe_lock(self.root, recipe)
+        return self._locks[recipe]
 
     def select(self, selectors: Sequence[str]) -> tuple[Variant, ...]:
         """Return the variants that the selectors name, in declared order."""

@@ -1,0 +1,1 @@
+"""How it is made: bases, plan, scheduler and BuildKit."""

@@ -65,8 +65,6 @@ class BaseCache:
         for left_behind in self.folder.glob(f"{prefix}*.partial"):
             shutil.rmtree(left_behind, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=".partial", dir=self.folder))
-        # without root, another user of mmdebstrap's namespace writes into it
-        folder.chmod(0o755)
         try:
             yield folder
         finally:

@@ -134,10 +134,7 @@ class Buildx:
                 raise VariantFailedError(message, Failure("", 0, "cancelled", ""))
             if status:
                 failure = progress.failure()
-                where = f" in stage '{failure.stage}'" if failure.stage else ""
-                line = f", {spec.folder.name}/Dockerfile:{failure.line}" if failure.line else ""
-                message = f"{spec.name} failed{where}{line}: {failure.message or 'no reason given'}"
-                raise VariantFailedError(message, failure)
+                raise VariantFailedError(_failed_message(spec, failure), failure)
             document = json.loads(metadata.read_text("utf-8"))
         image_id = document.get("containerimage.config.digest")
         return str(image_id or document["containerimage.digest"])
@@ -162,9 +159,23 @@ def build_argv(
     for name, value in spec.contexts.items():
         argv += ["--build-context", f"{name}={value}"]
     for name, file in spec.secrets.items():
-        argv += ["--secret", f"id={name},src={file}"]
+        argv += ["--secret", f"id={name},{_csv_field(f'src={file}')}"]
     for name, value in spec.labels.items():
         argv += ["--label", f"{name}={value}"]
     for tag in spec.tags:
         argv += ["--tag", tag]
     return [*argv, str(spec.folder)]
+
+
+def _failed_message(spec: BuildSpec, failure: Failure) -> str:
+    """Return where a build failed and why, with the last line that the failed step printed."""
+    where = f" in stage '{failure.stage}'" if failure.stage else ""
+    line = f", {spec.folder.name}/Dockerfile:{failure.line}" if failure.line else ""
+    reason = failure.message or "no reason given"
+    printed = failure.output.strip().rpartition("\n")[2]
+    return f"{spec.name} failed{where}{line}: {reason}{f': {printed}' if printed else ''}"
+
+
+def _csv_field(text: str) -> str:
+    """Return a field as buildx reads it: a path may hold what separates fields."""
+    return f'"{text.replace(chr(34), chr(34) * 2)}"' if "," in text or '"' in text else text

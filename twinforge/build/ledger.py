@@ -63,7 +63,7 @@ class Ledger:
                     k: Smoked(**{**v, "failed": tuple(v["failed"])})
                     for k, v in document["smoked"].items()
                 }
-        except (OSError, ValueError, KeyError, TypeError):
+        except (AttributeError, OSError, ValueError, KeyError, TypeError):
             return cls(path)
         return ledger
 

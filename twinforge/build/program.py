@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twinforge.errors import BuildError
 from twinforge.render.dockerfile import EPOCH
 from twinforge.render.key import ProgramFile
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["read_program", "stage_context", "stage_program"]
 
 _IGNORED = {"__pycache__", ".DS_Store", ".git", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
+_ANY_EXECUTE = 0o111
 _EXECUTABLE = 0o755
 _PLAIN = 0o644
 
@@ -29,16 +31,16 @@ _PLAIN = 0o644
 def read_program(folder: Path) -> tuple[ProgramFile, ...]:
     """Return every file below the folder, sorted, without what tools leave behind.
 
-    A symbolic link is read as the file that it points to; the model has refused those that lead out
-    of the project.
+    A symbolic link is read as the file or folder that it points to; the model has refused those
+    that lead out of the project. One that leads to a folder around it is left out.
     """
     return tuple(
         ProgramFile(
             path.relative_to(folder).as_posix(),
-            os.access(path, os.X_OK),
+            bool(path.stat().st_mode & _ANY_EXECUTE),
             hashlib.sha256(path.read_bytes()).hexdigest(),
         )
-        for path in _files(folder)
+        for path in _files(folder, ())
     )
 
 
@@ -46,6 +48,9 @@ def stage_program(folder: Path, files: tuple[ProgramFile, ...], into: Path) -> P
     """Copy the program to ``into/program`` with fixed modes and times; return ``into``.
 
     A copy that is there already is complete, since it appears by one rename.
+
+    Raises:
+        BuildError: A file is not the one that ``files`` says, since it changed meanwhile.
     """
     if into.exists():
         return into
@@ -53,11 +58,12 @@ def stage_program(folder: Path, files: tuple[ProgramFile, ...], into: Path) -> P
     partial = Path(tempfile.mkdtemp(prefix=f".{into.name}-", dir=into.parent))
     root = partial / "program"
     root.mkdir()
-    for file in files:
-        target = root / file.path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / file.path, target)
-        target.chmod(_EXECUTABLE if file.executable else _PLAIN)
+    try:
+        for file in files:
+            _copy(file, folder, root / file.path)
+    except BaseException:
+        shutil.rmtree(partial)
+        raise
     for path in (*sorted(partial.rglob("*"), reverse=True), partial):
         if path.is_dir():
             path.chmod(_EXECUTABLE)
@@ -79,11 +85,26 @@ def stage_context(files: Mapping[str, str], into: Path) -> Path:
     return into
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _copy(file: ProgramFile, folder: Path, target: Path) -> None:
+    try:
+        content = (folder / file.path).read_bytes()
+    except FileNotFoundError:
+        content = None
+    if content is None or hashlib.sha256(content).hexdigest() != file.sha256:
+        message = f"the program's file '{file.path}' changed while the build began"
+        raise BuildError(message, hint="build again")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
+    target.chmod(_EXECUTABLE if file.executable else _PLAIN)
+
+
+def _files(folder: Path, around: tuple[Path, ...]) -> Iterator[Path]:
+    inside = (*around, folder.resolve())
     for path in sorted(folder.iterdir()):
         if path.name in _IGNORED or path.suffix == ".pyc":
             continue
         if path.is_dir():
-            yield from _files(path)
+            if path.resolve() not in inside:
+                yield from _files(path, inside)
         elif path.is_file():
             yield path

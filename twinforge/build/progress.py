@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["BuildProgress", "Failure"]
 
-_STAGE = re.compile(r"\[(?P<stage>\S+)(?: +\d+/\d+)?\]")
+_STAGE = re.compile(r"\[(?P<stage>\S+?)(?: +\d+/\d+)?\]")
+_PROCESS = re.compile(r'process ".*" did not complete successfully: ', re.DOTALL)
 _LINE = re.compile(r"^(?P<file>[^:\s]*Dockerfile[^:\s]*):(?P<line>\d+)")
+_CANCELLED = "context canceled"
 _TAIL_LINES = 20
 
 
@@ -46,6 +48,7 @@ class BuildProgress:
     _done: set[str] = field(default_factory=set)
     _started: set[str] = field(default_factory=set)
     _tails: dict[str, list[str]] = field(default_factory=dict)
+    _unended: dict[str, bytes] = field(default_factory=dict)
     _open: list[str] = field(default_factory=list)
 
     def feed(self, text: str) -> None:
@@ -70,11 +73,14 @@ class BuildProgress:
 
     def failure(self) -> Failure:
         """Return where the build stopped, as far as the stream has told."""
+        self._end_output(self.failed_vertex)
         name = self._names.get(self.failed_vertex, "")
-        found = _STAGE.search(name)
+        found = _STAGE.match(name)
         stage = found["stage"] if found else name
         tail = self._tails.get(self.failed_vertex, [])
-        return Failure(stage, self.line, self.message, "\n".join(tail))
+        # The command stands in the Dockerfile, at the line that is named.
+        message = _PROCESS.sub("", self.message)
+        return Failure(stage, self.line, message, "\n".join(tail))
 
     def _plain(self, text: str) -> None:
         self.log(text)
@@ -90,10 +96,15 @@ class BuildProgress:
         if vertex.get("started") and digest not in self._started:
             self._started.add(digest)
             self.log(f"> {name}")
-        if vertex.get("error") and not self.failed_vertex and "canceled" not in vertex["error"]:
+        if vertex.get("completed"):
+            self._end_output(digest)
+        error = vertex.get("error", "")
+        # What was stopped because another vertex failed has failed as well, but not by itself. Its
+        # command may hold any word, so only the end of the message tells.
+        if error and not self.failed_vertex and not error.endswith(_CANCELLED):
             self.failed_vertex = digest
-            self.message = vertex["error"]
-            self.log(f"! {name}: {vertex['error']}")
+            self.message = error
+            self.log(f"! {name}: {error}")
         if vertex.get("completed") and digest not in self._done:
             self._done.add(digest)
             self.log(f"= {name}{' (cached)' if vertex.get('cached') else ''}")
@@ -102,11 +113,26 @@ class BuildProgress:
 
     def _output(self, entry: dict[str, Any]) -> None:
         try:
-            text = base64.b64decode(entry.get("data") or "").decode(errors="replace")
+            data = base64.b64decode(entry.get("data") or "")
         except binascii.Error:
             return
-        tail = self._tails.setdefault(entry["vertex"], [])
-        for line in text.splitlines():
+        vertex = entry["vertex"]
+        # An entry is what a pipe held just then, and may end inside a line or a character.
+        whole, end, rest = (self._unended.pop(vertex, b"") + data).rpartition(b"\n")
+        if rest:
+            self._unended[vertex] = rest
+        if end:
+            self._lines(vertex, whole)
+
+    def _end_output(self, vertex: str) -> None:
+        """Take what a vertex printed last without a line end."""
+        rest = self._unended.pop(vertex, b"")
+        if rest:
+            self._lines(vertex, rest)
+
+    def _lines(self, vertex: str, data: bytes) -> None:
+        tail = self._tails.setdefault(vertex, [])
+        for line in data.decode(errors="replace").splitlines():
             self.log(f"  {line}")
             tail.append(line)
         del tail[:-_TAIL_LINES]

@@ -68,6 +68,9 @@ def run_all(
         try:
             result = worker(task, cancelled)
         except TwinforgeError as error:
+            # Set here and not where outcomes are collected: this thread takes the next task at once.
+            if fail_fast:
+                cancelled.set()
             return index, Outcome(task, None, error, time.monotonic() - start)
         return index, Outcome(task, result, None, time.monotonic() - start)
 
@@ -77,8 +80,6 @@ def run_all(
             for future in as_completed(futures):
                 index, outcome = future.result()
                 outcomes[index] = outcome
-                if outcome.error is not None and fail_fast:
-                    cancelled.set()
         except BaseException:
             cancelled.set()
             for future in futures:

@@ -114,9 +114,7 @@ def deploy(  # noqa: PLR0913 - the options of the command line
             region=region,
             wish=Wish(accelerator=accelerator),
         )
-    session.show_json(
-        [request.as_json() for request in requests]
-    )
+    session.show_json([request.as_json() for request in requests])
 
 
 COMMANDS = (select, deploy)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
-from twinforge.cli.session import Session
 from twinforge.engine.engine import Settings, engine_status, ensure_engine, stop_engine
 from twinforge.errors import MissingToolError
+
+if TYPE_CHECKING:
+    from twinforge.cli.session import Session
 
 __all__ = ["COMMANDS"]
 
@@ -35,7 +38,10 @@ def ensure(session: Session) -> None:
 def status(session: Session, *, as_json: bool) -> None:
     """Show which engine answers; exit 7 when none does. Changes nothing."""
     found = engine_status(Settings(session.environ, session.engine_dir))
-    values = {name: str(v) if v is not None and not isinstance(v, (bool, int)) else v for name, v in asdict(found).items()}
+    values = {
+        name: str(v) if v is not None and not isinstance(v, (bool, int)) else v
+        for name, v in asdict(found).items()
+    }
     if as_json:
         session.show_json(values)
     else:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from twinforge.api import building, smoking
 from twinforge.api.building import BuildOptions
-from twinforge.api.summary import failure_rows, summarise
+from twinforge.api.summary import summarise
 from twinforge.errors import BuildError, SmokeError
 from twinforge.report.summary import render_summary
 from twinforge.report.tables import Column, render_table
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from twinforge.build.plan import Node
+    from twinforge.build.scheduler import Outcome
     from twinforge.cli.session import Session
 
 __all__ = ["COMMANDS"]
@@ -53,15 +54,26 @@ def plan(session: Session, *, selectors: tuple[str, ...], as_json: bool) -> None
     " --fail-fast\n  twinforge build digits --dry-run"
 )
 @_selectors
-@click.option("--jobs", "-j", default=4, show_default=True, type=click.IntRange(1, 64), help="Variants at once.")
+@click.option(
+    "--jobs",
+    "-j",
+    default=4,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="Variants at once.",
+)
 @click.option(
     "--keep-going/--fail-fast",
     default=True,
     show_default=True,
     help="Whether a failure leaves the other variants alone.",
 )
-@click.option("--builder", default="", metavar="NAME", help="A buildx builder other than the engine's own.")
-@click.option("--locked", is_flag=True, help="Refuse to go on with packages that moved since the lock.")
+@click.option(
+    "--builder", default="", metavar="NAME", help="A buildx builder other than the engine's own."
+)
+@click.option(
+    "--locked", is_flag=True, help="Refuse to go on with packages that moved since the lock."
+)
 @click.option("--force", is_flag=True, help="Build images that are there again.")
 @click.option("--dry-run", is_flag=True, help="Print the commands and build nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
@@ -97,7 +109,9 @@ def build(  # noqa: PLR0913 - the options of the command line
         session.show_json(summary.as_json())
     else:
         if not done.todo:
-            session.show(f"nothing changed: {len(done.nodes)} of {len(done.nodes)} images are up to date")
+            session.show(
+                f"nothing changed: {len(done.nodes)} of {len(done.nodes)} images are up to date"
+            )
         session.show(render_summary(summary, style=session.style))
     failed = [outcome for outcome in outcomes if outcome.result is None]
     if failed:
@@ -107,7 +121,9 @@ def build(  # noqa: PLR0913 - the options of the command line
 
 @click.command(epilog=_SELECTORS)
 @_selectors
-@click.option("--jobs", "-j", default=2, show_default=True, type=click.IntRange(1, 64), help="Images at once.")
+@click.option(
+    "--jobs", "-j", default=2, show_default=True, type=click.IntRange(1, 64), help="Images at once."
+)
 @click.option("--again", is_flag=True, help="Smoke images that have passed, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 @click.pass_obj
@@ -132,7 +148,7 @@ def smoke(
         raise SmokeError(message, hint=_first_hint(outcomes))
 
 
-def _first_hint(outcomes: Sequence[building.Outcome[Node, object]]) -> str:
+def _first_hint(outcomes: Sequence[Outcome[Node, Any]]) -> str:
     hints = [outcome.error.hint for outcome in outcomes if outcome.error and outcome.error.hint]
     return hints[0] if hints else ""
 

@@ -1,2 +1,139 @@
-"""The verb ``push``."""
-COMMANDS = ()
+"""The verb ``push``: from the engine to a registry."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from twinforge.api import pushing
+from twinforge.errors import UsageError
+from twinforge.registry.ecr import AwsAccess
+from twinforge.report.tables import Column, render_table
+from twinforge.report.text import human_bytes
+
+if TYPE_CHECKING:
+    from twinforge.cli.session import Session
+    from twinforge.registry.items import Pushed
+
+__all__ = ["COMMANDS"]
+
+
+@click.command(
+    epilog="\b\nExamples:\n  twinforge push                        all default variants, to the matrix's registry\n"
+    "  twinforge push digits --dry-run       what would go where\n"
+    "  twinforge push --registry localhost:5000 --username me --password-stdin < secret"
+)
+@click.argument("selectors", nargs=-1, metavar="[SELECTOR]...")
+@click.option(
+    "--registry", default="", metavar="HOST", help="host[:port][/path], instead of the matrix's."
+)
+@click.option("--username", default="", help="For --registry; else what `docker login` stored.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@click.option("--profile", default="", help="A profile of the AWS configuration.")
+@click.option("--endpoint-url", default="", metavar="URL", help="Where ECR's control plane is.")
+@click.option(
+    "--address", default="", metavar="HOST", help="Host and port that stand for ECR's registry."
+)
+@click.option(
+    "--jobs", "-j", default=3, show_default=True, type=click.IntRange(1, 32), help="Layers at once."
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be pushed; send nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@click.pass_obj
+def push(  # noqa: PLR0913 - the options of the command line
+    session: Session,
+    *,
+    selectors: tuple[str, ...],
+    registry: str,
+    username: str,
+    password_stdin: bool,
+    profile: str,
+    endpoint_url: str,
+    address: str,
+    jobs: int,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Push what was smoked, verify it in the registry, and record the release.
+
+    Aliases move last, after every variant is in and verified.
+    """
+    if bool(username) != password_stdin:
+        message = "--username and --password-stdin belong together"
+        raise UsageError(message)
+    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else ""
+    with session.workspace() as workspace:
+        variants = workspace.select(selectors)
+        if dry_run:
+            _show_plan(session, pushing.plan_push(workspace, variants), as_json=as_json)
+            return
+        access = AwsAccess(profile, endpoint_url, address, workspace.ca_bundle)
+        options = pushing.PushOptions(jobs, registry, username, password, access)
+        pushed = pushing.push(workspace, variants, options)
+    if as_json:
+        session.show_json([_json(one) for one in pushed])
+        return
+    columns = (
+        Column("variant"),
+        Column("repository"),
+        Column("digest"),
+        Column("sent", is_number=True),
+        Column("of", is_number=True),
+        Column("aliases"),
+    )
+    rows = [
+        [
+            one.slug,
+            one.repository,
+            str(one.digest)[:19],
+            "already there" if one.already else human_bytes(one.bytes_sent),
+            human_bytes(one.bytes_total),
+            " ".join(one.aliases),
+        ]
+        for one in pushed
+    ]
+    session.show(render_table(rows, columns, style=session.style))
+
+
+def _show_plan(session: Session, parts: tuple[pushing.RecipePush, ...], *, as_json: bool) -> None:
+    items = [(part, item) for part in parts for item in part.items]
+    if as_json:
+        session.show_json(
+            [
+                {
+                    "variant": item.variant.id,
+                    "repository": part.repository,
+                    "image_id": item.image_id,
+                    "tags": list(item.tags),
+                    "aliases": list(item.aliases),
+                }
+                for part, item in items
+            ]
+        )
+        return
+    columns = (Column("variant"), Column("repository"), Column("tags"), Column("aliases"))
+    rows = [
+        [item.variant.id, part.repository, " ".join(item.tags), " ".join(item.aliases)]
+        for part, item in items
+    ]
+    session.show(render_table(rows, columns, style=session.style))
+
+
+def _json(one: Pushed) -> dict[str, object]:
+    return {
+        "variant": one.slug,
+        "repository": one.repository,
+        "digest": str(one.digest),
+        "tags": list(one.tags),
+        "aliases": list(one.aliases),
+        "bytes_sent": one.bytes_sent,
+        "bytes_total": one.bytes_total,
+        "layers_sent": one.layers_sent,
+        "layers_total": one.layers_total,
+        "already": one.already,
+    }
+
+
+COMMANDS = (push,)

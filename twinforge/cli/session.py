@@ -70,9 +70,7 @@ class Session:
     def progress(self) -> Iterator[Progress]:
         """Draw events on standard error while the body runs."""
         terminal = sys.stderr.isatty()
-        with Progress(
-            sys.stderr, live=terminal, colour=self._colour, quiet=self.quiet
-        ) as progress:
+        with Progress(sys.stderr, live=terminal, colour=self._colour, quiet=self.quiet) as progress:
             yield progress
 
     @property

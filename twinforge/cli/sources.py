@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from twinforge.api import locking, rendering
-from twinforge.cli.session import Session
 from twinforge.errors import UsageError
 from twinforge.lock.resolve import Upgrade
-from twinforge.model.schema import json_schema
+from twinforge.model.schema import schema_text
 from twinforge.model.suggest import known_or_close
+
+if TYPE_CHECKING:
+    from twinforge.cli.session import Session
 
 __all__ = ["COMMANDS"]
 
@@ -29,7 +33,9 @@ def check(session: Session, *, as_json: bool) -> None:
             }
         )
         return
-    session.show(f"{_count(len(project.recipes), 'recipe')}, {_count(len(project.variants), 'variant')}: all right")
+    session.show(
+        f"{_count(len(project.recipes), 'recipe')}, {_count(len(project.variants), 'variant')}: all right"
+    )
 
 
 @click.command(
@@ -62,15 +68,15 @@ def lock(
         names = _recipes(recipes, [recipe.name for recipe in workspace.project.recipes])
         if only_check:
             locking.check_locks(workspace, names)
-            session.show(f"the {_count(len(names), 'lock')} follow{'s' * (len(names) == 1)} from the recipes")
+            session.show(
+                f"the {_count(len(names), 'lock')} follow{'s' * (len(names) == 1)} from the recipes"
+            )
             return
         wanted = Upgrade(everything=upgrade, packages=frozenset(packages))
         locked = locking.lock_recipes(workspace, names, wanted)
         fresh = workspace.reread()
         variants = [v for v in fresh.project.variants if v.recipe in names]
-        changed = rendering.write_rendered(
-            fresh.root, rendering.render_variants(fresh, variants)
-        )
+        changed = rendering.write_rendered(fresh.root, rendering.render_variants(fresh, variants))
     for item in locked:
         session.show(f"{item.lock.recipe}: {_count(len(item.changes), 'change')}")
         for line in item.changes:
@@ -81,7 +87,9 @@ def lock(
 
 @click.command(epilog="Example: twinforge render --check")
 @click.argument("recipes", nargs=-1)
-@click.option("--check", "only_check", is_flag=True, help="Change nothing; exit 6 with a diff when stale.")
+@click.option(
+    "--check", "only_check", is_flag=True, help="Change nothing; exit 6 with a diff when stale."
+)
 @click.pass_obj
 def render(session: Session, *, recipes: tuple[str, ...], only_check: bool) -> None:
     """Write each variant's Dockerfile, requirements.txt and variant.json from recipe and lock."""
@@ -91,7 +99,9 @@ def render(session: Session, *, recipes: tuple[str, ...], only_check: bool) -> N
         rendered = rendering.render_variants(workspace, variants)
         if only_check:
             rendering.check_rendered(workspace.root, rendered)
-            session.show(f"the files of {_count(len(rendered), 'variant')} follow from their sources")
+            session.show(
+                f"the files of {_count(len(rendered), 'variant')} follow from their sources"
+            )
             return
         changed = rendering.write_rendered(workspace.root, rendered)
     for path in changed:
@@ -105,7 +115,7 @@ def render(session: Session, *, recipes: tuple[str, ...], only_check: bool) -> N
 @click.pass_obj
 def schema(session: Session, *, kind: str) -> None:
     """Print the JSON Schema of a recipe or of the matrix, for editors."""
-    session.show_json(json_schema("recipe" if kind == "recipe" else "matrix"))
+    session.show(schema_text("recipe" if kind == "recipe" else "matrix"))
 
 
 def _recipes(asked: tuple[str, ...], known: list[str]) -> list[str]:

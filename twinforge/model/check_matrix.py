@@ -34,6 +34,8 @@ def check_matrix(source: Source[MatrixFile], recipes: Sequence[str]) -> Iterator
     """
     file = source.file
     if source.sound("bases"):
+        if not file.bases:
+            yield source.problem("there is no base; at least one is needed", "bases", key=True)
         for name, base in file.bases.items():
             yield from _check_base(source, name, base)
     if source.sound("accelerators"):

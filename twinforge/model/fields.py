@@ -96,7 +96,8 @@ def _check_characters(text: str, allowed: str = "") -> str:
             continue
         if character in _FORBIDDEN or unicodedata.category(character) in _FORBIDDEN_CATEGORIES:
             name = "a newline" if character == "\n" else f"the character U+{ord(character):04X}"
-            message = f"{show_value(text)} holds {name}; one line of visible text is allowed"
+            rule = "visible text and newlines are" if allowed else "one line of visible text is"
+            message = f"{show_value(text)} holds {name}; {rule} allowed"
             raise ValueError(message)
     return text
 
@@ -173,7 +174,9 @@ def _check_path(text: str) -> str:
     if len(text) > _LONGEST_PATH:
         message = f"{show_value(text)} is longer than {_LONGEST_PATH} characters"
         raise ValueError(message)
-    if not path.parts or not all(re.fullmatch(r"[A-Za-z0-9._+@-]{1,255}", part) for part in path.parts):
+    if not path.parts or not all(
+        re.fullmatch(r"[A-Za-z0-9._+@-]{1,255}", part) for part in path.parts
+    ):
         message = f"{show_value(text)} is not a path (folders and a name of [A-Za-z0-9._+@-])"
         raise ValueError(message)
     return text

@@ -69,8 +69,5 @@ class ProjectFiles:
                     yield f"{show_value(shown)} is a link that leads outside the project"
 
     def _is_inside(self, full: Path) -> bool:
-        try:
-            return full.resolve().is_relative_to(self.root)
-        except (OSError, RuntimeError):
-            # a loop of links leads nowhere, which is not inside
-            return False
+        # realpath and not Path.resolve, which raises for a loop of links in some versions of Python
+        return Path(os.path.realpath(full)).is_relative_to(self.root)

@@ -119,7 +119,9 @@ def _recipe_names(root: Path, problems: list[Problem]) -> list[str]:
                 message = (
                     f"{show_value(path.stem)} is not a name (lower-case words joined by . _ -)"
                 )
-                problems.append(Problem(shown if shown.isprintable() else show_value(shown), 0, 0, "", message))
+                problems.append(
+                    Problem(shown if shown.isprintable() else show_value(shown), 0, 0, "", message)
+                )
     if not names and not problems:
         problems.append(Problem(RECIPES, 0, 0, "", "the folder holds no recipe (*.yaml)"))
     return names

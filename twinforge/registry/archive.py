@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from twinforge.errors import RegistryError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Generator, Iterator
 
 __all__ = ["CHUNK_BYTES", "Entry", "read_archive", "read_config"]
 
@@ -47,7 +47,7 @@ class Entry:
     chunks: Iterator[bytes]
 
 
-def read_archive(stream: Iterator[bytes], wanted: Collection[str]) -> Iterator[Entry]:
+def read_archive(stream: Iterator[bytes], wanted: Collection[str]) -> Generator[Entry, None, None]:
     """Yield the entries that may be wanted, as they come.
 
     Args:

@@ -80,7 +80,7 @@ def look(client: RegistryClient, repository: str, name: str, item: PushItem) -> 
         manifest = parse_manifest(stored.body, stored.media_type)
         same = manifest is not None and manifest.config.digest == item.digest
         if manifest is None or not same or manifest.media_type != MANIFEST_TYPE:
-            raise _conflict(f"{name}:{tag}", stored, manifest, item)
+            raise _conflict(name, tag, stored, manifest, item)
         holding.add(tag)
         adopted = adopted or (stored, manifest)
     if adopted is not None:
@@ -109,7 +109,7 @@ def recover_blobs(
 
 
 def _conflict(
-    reference: str, stored: StoredManifest, manifest: Manifest | None, item: PushItem
+    name: str, tag: str, stored: StoredManifest, manifest: Manifest | None, item: PushItem
 ) -> ContentConflictError:
     if manifest is None:
         what = f"an index ({stored.media_type})"
@@ -118,7 +118,7 @@ def _conflict(
     else:
         what = f"the image {manifest.config.digest}"
     message = (
-        f"'{reference}' is taken: it holds {what} as {stored.digest}, "
+        f"'{name}:{tag}' is taken: it holds {what} as {stored.digest}, "
         f"and '{item.variant.id}' is the image {item.image_id}"
     )
     hint = "a released tag never moves: raise the recipe's version"

@@ -7,15 +7,16 @@ uploads done while the next layer is being read.
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from twinforge.errors import RegistryError
 from twinforge.model.reference import Digest
 from twinforge.registry.archive import Entry, read_archive, read_config
 from twinforge.registry.compress import Compressed, Compressor, read_file
+from twinforge.registry.gather import StoppedError, gather, pass_on
 from twinforge.registry.look import Held, recover_blobs
 from twinforge.registry.manifest import Blob
 
@@ -27,10 +28,9 @@ if TYPE_CHECKING:
     from twinforge.registry.items import ImageSource, PushItem, Target
     from twinforge.registry.oci import RegistryClient
 
-__all__ = ["Destination", "Transfer", "gather"]
+__all__ = ["Destination", "Transfer"]
 
 COMPRESSORS = 2
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -188,7 +188,7 @@ class Transfer:
                     done.set_exception(error)
                     return
                 sending = uploading.submit(self._deliver, entry, packed.result(), missing)
-                sending.add_done_callback(lambda sent: _pass_on(sent, done))
+                sending.add_done_callback(lambda sent: pass_on(sent, done))
 
             packing.add_done_callback(upload)
             # Which layer it is, an old archive says only by its content.
@@ -201,7 +201,7 @@ class Transfer:
                     left.discard(deliver(entry))
                     if not left:
                         break
-        except _StoppedError:
+        except StoppedError:
             left.clear()  # an upload failed; its own error is told below
         except BaseException:
             self._stopped.set()
@@ -220,9 +220,7 @@ class Transfer:
     ) -> None:
         """Upload a compressed layer to all that lack it, and remove its file."""
         try:
-            if entry.hex and layer.diff_id.hex != entry.hex:
-                message = f"the engine's archive has other content for the layer sha256:{entry.hex}"
-                raise RegistryError(message)
+            _check_content(entry, layer)
             for destination in missing.get(layer.diff_id, ()):
                 client, repository = destination.client, destination.repository
                 blob = layer.blob
@@ -267,32 +265,16 @@ class Transfer:
     def _go_on(self) -> None:
         if self._stopped.is_set():
             message = "the push was stopped by another part's failure"
-            raise _StoppedError(message)
+            raise StoppedError(message)
 
     def _record(self, diff_id: Digest, blob: Blob, destination: Destination) -> None:
         self._cache.record(diff_id, blob, host=destination.host, repository=destination.repository)
 
 
-class _StoppedError(Exception):
-    """Ends what can't be of use any more, since something else failed."""
-
-
-def gather(futures: Sequence[Future[T]]) -> list[T]:
-    """Wait for all and return their results; the first failure in their order is raised."""
-    wait(futures)
-    for future in futures:
-        error = future.exception()
-        if error is not None and not isinstance(error, _StoppedError):
-            raise error
-    return [future.result() for future in futures]
-
-
-def _pass_on(source: Future[None], result: Future[None]) -> None:
-    error = source.exception()
-    if error is not None:
-        result.set_exception(error)
-    else:
-        result.set_result(None)
+def _check_content(entry: Entry, layer: Compressed) -> None:
+    if entry.hex and layer.diff_id.hex != entry.hex:
+        message = f"the engine's archive has other content for the layer sha256:{entry.hex}"
+        raise RegistryError(message)
 
 
 def _covering(

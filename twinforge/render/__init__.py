@@ -1,0 +1,1 @@
+"""How it is written: layers, tags, content key and the text of the generated files. Pure."""

@@ -21,13 +21,11 @@ from twinforge.lock.requirements import requirements_text
 from twinforge.model.matrix import Bootstrap
 from twinforge.render import quoting
 from twinforge.render.layers import Layer, plan_layers
-from twinforge.render.tags import alias_tags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from twinforge.lock.locked import BaseLock, VariantLock
-    from twinforge.model.matrix import Matrix
     from twinforge.model.recipe import AptPackage, Recipe
     from twinforge.model.variant import Variant
 
@@ -38,6 +36,17 @@ EPOCH = 946684800
 
 Fixed, so that re-locking does not change the layers of wheels that stayed.
 """
+
+_TEMPLATE_FAILURES = (
+    TemplateError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What rendering raises: ours for values, and all that expressions of a recipe's template can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,7 @@ def base_name(variant: Variant, lock: BaseLock | None) -> BaseName:
     return f"{source}@{digest}" if digest and not source.digest else str(source)
 
 
-def render_files(
+def render_files(  # noqa: PLR0913 - all that decides the files, and nothing else
     recipe: Recipe,
     variant: Variant,
     matrix: Matrix,
@@ -77,7 +86,6 @@ def render_files(
     Args:
         recipe: Its recipe.
         variant: The variant.
-        matrix: For its aliases.
         lock: Exactly which packages it holds.
         base: Exactly which base it stands on, or None where nothing is locked.
         template: Text of the recipe's own template, which may extend ``Dockerfile.j2``; or "".
@@ -108,7 +116,7 @@ def render_files(
     name = "recipe.j2" if template else "Dockerfile.j2"
     try:
         dockerfile = environment.get_template(name).render(context)
-    except (TemplateError, ValueError) as error:
+    except _TEMPLATE_FAILURES as error:
         where = recipe.template if template else name
         line = getattr(error, "lineno", None)
         message = f"{where}{f':{line}' if line else ''} can't be rendered for {variant.id}: {error}"
@@ -116,14 +124,14 @@ def render_files(
     files = {"Dockerfile": dockerfile, "requirements.txt": requirements_text(lock.wheels)}
     for layer in layers:
         files[f"layers/{layer.group}/{layer.name}.txt"] = requirements_text(layer.wheels)
-    files["variant.json"] = _variant_json(recipe, variant, matrix, lock.apt, layers)
+    files["variant.json"] = _variant_json(recipe, variant, lock.apt, layers)
     return files
 
 
 def _has_python(variant: Variant, base: BaseLock | None) -> bool:
     """Whether the wheel stages can start from the base, without waiting for apt."""
-    wanted = {f"python{variant.python}", f"python{variant.python}-minimal"}
-    return base is not None and not wanted.isdisjoint(base.packages)
+    # Not its -minimal, which lacks the modules that byte-compiling on several cores needs.
+    return base is not None and f"python{variant.python}" in base.packages
 
 
 def _labels(recipe: Recipe, variant: Variant) -> tuple[tuple[str, str], ...]:
@@ -146,7 +154,6 @@ def _labels(recipe: Recipe, variant: Variant) -> tuple[tuple[str, str], ...]:
 def _variant_json(
     recipe: Recipe,
     variant: Variant,
-    matrix: Matrix,
     apt: Sequence[AptPackage],
     layers: Sequence[Layer],
 ) -> str:
@@ -155,7 +162,7 @@ def _variant_json(
         "version": recipe.version,
         "variant": variant.slug,
         "tag": variant.tag,
-        "aliases": alias_tags(recipe, variant, matrix),
+        "aliases": list(variant.aliases),
         "values": dict(variant.values),
         "base": variant.base.name,
         "cuda": variant.accelerator.cuda,
@@ -196,6 +203,7 @@ def _environment(loader: PackageLoader | ChoiceLoader) -> ImmutableSandboxedEnvi
     for function in (
         quoting.dockerfile_string,
         quoting.one_line,
+        quoting.plain_name,
         quoting.plain_word,
         quoting.shell_command,
         quoting.shell_word,

@@ -21,6 +21,7 @@ __all__ = ["BIG_BYTES", "BUDGET", "Layer", "plan_layers"]
 
 BIG_BYTES = 1_000_000
 BUDGET = 40
+_SMALL = "small"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,7 @@ def plan_layers(
         budget: How many layers all wheels together may take; at least 2.
     """
     everything = sorted(wheels, key=lambda wheel: wheel.name)
-    groups = [
-        group for group in ("common", "device") if any(w.group == group for w in everything)
-    ]
+    groups = [group for group in ("common", "device") if any(w.group == group for w in everything)]
     big = [wheel for wheel in everything if wheel.size_bytes >= big_bytes]
     room = budget - len(groups)
     big.sort(key=lambda wheel: (-wheel.size_bytes, wheel.name))
@@ -58,6 +57,14 @@ def plan_layers(
         members = [wheel for wheel in everything if wheel.group == group]
         small = tuple(wheel for wheel in members if wheel.name not in alone)
         if small:
-            layers.append(Layer("small", group, small))
-        layers.extend(Layer(w.name, group, (w,)) for w in members if w.name in alone)
+            layers.append(Layer(_SMALL, group, small))
+        layers.extend(Layer(_own_name(w), group, (w,)) for w in members if w.name in alone)
     return tuple(layers)
+
+
+def _own_name(wheel: Wheel) -> str:
+    """Return the name of a big wheel's layer: its own, unless the small ones' layer has that.
+
+    No wheel is called so, since a canonical name ends in a letter or a digit.
+    """
+    return f"{_SMALL}_" if wheel.name == _SMALL else wheel.name

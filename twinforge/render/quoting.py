@@ -11,9 +11,21 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import unicodedata
 
-__all__ = ["dockerfile_string", "one_line", "plain_word", "shell_command", "shell_word"]
+__all__ = [
+    "dockerfile_string",
+    "one_line",
+    "plain_name",
+    "plain_word",
+    "shell_command",
+    "shell_word",
+]
 
+# Controls, surrogates (no UTF-8), line and paragraph separators; what is left can't end a line in
+# anything that reads one.
+_ENDS_LINES = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+:~=/@-]*")
 
 
@@ -23,7 +35,7 @@ def one_line(text: str) -> str:
     Raises:
         ValueError: It does; it could then end a comment or an instruction.
     """
-    if text != "".join(text.splitlines()) or not text.isprintable():
+    if not _ENDS_LINES.isdisjoint(map(unicodedata.category, text)):
         message = f"{text!r} holds a control character or a line end"
         raise ValueError(message)
     return text
@@ -37,6 +49,18 @@ def plain_word(text: str) -> str:
     """
     if not _PLAIN.fullmatch(text):
         message = f"{text!r} is not a plain word"
+        raise ValueError(message)
+    return text
+
+
+def plain_name(text: str) -> str:
+    """Return the text when it can stand before the ``=`` of ``ENV`` and ``LABEL``.
+
+    Raises:
+        ValueError: It holds anything else than letters, digits and ``_.-``, or begins with a digit.
+    """
+    if not _NAME.fullmatch(text):
+        message = f"{text!r} is not a plain name"
         raise ValueError(message)
     return text
 

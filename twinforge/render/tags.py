@@ -1,28 +1,14 @@
-"""The tags of an image: immutable ones by version and by content, moving ones by declared alias."""
+"""The names that an image has besides its version tag."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twinforge.model.alias import expand_alias, release_values
-
 if TYPE_CHECKING:
     from twinforge.model.matrix import Matrix
     from twinforge.model.recipe import Recipe
-    from twinforge.model.variant import Variant
 
-__all__ = ["alias_tags", "content_tag", "local_repository"]
-
-
-def alias_tags(recipe: Recipe, variant: Variant, matrix: Matrix) -> list[str]:
-    """Return the declared aliases that point to this variant, in declared order."""
-    values = {"recipe": recipe.name, **dict(variant.values)}
-    names = {**release_values(recipe.version), **values}
-    return [
-        expand_alias(alias.tag, names)
-        for alias in matrix.aliases
-        if all(values.get(axis) == value for axis, value in alias.values.items())
-    ]
+__all__ = ["content_tag", "local_repository"]
 
 
 def content_tag(key: str) -> str:

@@ -10,33 +10,23 @@ import time
 from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING, Self
 
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
-
 from twinforge.events import State
-from twinforge.report.text import clean, human_bytes, human_seconds
+from twinforge.report.text import clean, human_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from types import TracebackType
 
-    from rich.console import RenderableType
-
     from twinforge.events import Event
+    from twinforge.report.live import LiveLines
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "Running", "Sink"]
 
-_PER_SECOND = 8
-_BAR_WIDTH = 16
 _ENDS = (State.DONE, State.SKIPPED, State.FAILED)
-_COLOURS = {State.DONE: "green", State.FAILED: "red", State.NOTE: "yellow", State.SKIPPED: "cyan"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Running:
+class Running:
     """A node between its first event and its last."""
 
     since_s: float
@@ -66,7 +56,7 @@ class Progress:
         quiet: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._sink = _Sink(stream)
+        self._sink = Sink(stream)
         self._is_live = live and not quiet
         self._colour = colour and live
         self._quiet = quiet
@@ -74,31 +64,16 @@ class Progress:
         # Held only around the table of running nodes and never while drawing: the thread that
         # redraws holds the console's lock when it asks for the table.
         self._lock = threading.Lock()
-        self._running: dict[tuple[str, str], _Running] = {}
-        self._console: Console | None = None
-        self._live: Live | None = None
+        self._running: dict[tuple[str, str], Running] = {}
+        self._live: LiveLines | None = None
 
     def __enter__(self) -> Self:
         """Start to draw."""
         if self._is_live:
-            self._console = Console(
-                file=self._sink,  # type: ignore[arg-type]  # what rich uses of a file is there
-                force_terminal=True,
-                color_system="standard" if self._colour else None,
-                highlight=False,
-                markup=False,
-                emoji=False,
-                soft_wrap=True,
-                _environ={},  # the environment is read by the command line only
-            )
-            self._live = Live(
-                console=self._console,
-                get_renderable=self._frame,
-                refresh_per_second=_PER_SECOND,
-                transient=True,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            )
+            # rich takes as long to import as all else here, and only a terminal needs it.
+            from twinforge.report.live import LiveLines  # noqa: PLC0415
+
+            self._live = LiveLines(self._sink, self._table, colour=self._colour, clock=self._clock)
             self._live.start()
         return self
 
@@ -110,7 +85,7 @@ class Progress:
     ) -> None:
         """Take the live lines away; what has ended stays."""
         if self._live is not None:
-            live, self._live, self._console = self._live, None, None
+            live, self._live = self._live, None
             live.stop()
 
     def __call__(self, event: Event) -> None:
@@ -141,52 +116,19 @@ class Progress:
         return state is not State.PROGRESS
 
     def _write(self, state: State, block: str) -> None:
-        console = self._console
-        if console is None:
-            self._sink.write(f"{block}\n")  # one call, so that lines of threads never mix
-            self._sink.flush()
+        live = self._live
+        if live is not None:
+            live.print_above(state, block)
             return
-        first, _, rest = block.partition("\n")
-        text = Text(first, style=_COLOURS.get(state, ""))
-        if rest:
-            text.append(f"\n{rest}", style="default")
-        console.print(text)
+        self._sink.write(f"{block}\n")  # one call, so that lines of threads never mix
+        self._sink.flush()
 
-    def _frame(self) -> RenderableType:
-        """Draw the running nodes, no more of them than the terminal has lines for."""
+    def _table(self) -> list[Running]:
         with self._lock:
-            running = list(self._running.values())
-        console = self._console
-        if console is None or not running:
-            return Text("")
-        room = max(1, console.height - 2)
-        shown = running if len(running) <= room else running[: room - 1]
-        parts: list[RenderableType] = [self._lines(shown)]
-        if len(shown) < len(running):
-            parts.append(Text(f"... and {len(running) - len(shown)} more", style="dim"))
-        return Group(*parts)
-
-    def _lines(self, running: Sequence[_Running]) -> RenderableType:
-        table = Table.grid(padding=(0, 1), expand=True)
-        table.add_column(no_wrap=True)
-        table.add_column(no_wrap=True)
-        table.add_column(no_wrap=True, justify="right")
-        table.add_column(no_wrap=True)
-        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-        now_s = self._clock()
-        for item in running:
-            event = item.event
-            table.add_row(
-                Text(event.stage, style="bold"),
-                Text(clean(event.node)),
-                Text(human_seconds(now_s - item.since_s), style="dim"),
-                _amount(event),
-                Text(_first_line(event.text), style="dim"),
-            )
-        return table
+            return list(self._running.values())
 
 
-class _Sink:
+class Sink:
     """A stream that, once it has failed, swallows what it gets.
 
     rich answers a broken pipe by closing the process's standard output and exiting; neither is
@@ -230,15 +172,15 @@ class _Sink:
         self._is_closed = True
 
 
-def _merged(before: _Running | None, event: Event, now_s: float) -> _Running:
+def _merged(before: Running | None, event: Event, now_s: float) -> Running:
     """Keep the last words and amounts of a node that says nothing new."""
     if before is None or event.state is State.STARTED:
-        return _Running(now_s, event)
+        return Running(now_s, event)
     last = before.event
     text = event.text or last.text
     if event.done or event.total:
-        return _Running(before.since_s, replace(event, text=text))
-    return _Running(
+        return Running(before.since_s, replace(event, text=text))
+    return Running(
         before.since_s,
         replace(event, text=text, done=last.done, total=last.total, unit=last.unit),
     )
@@ -253,20 +195,3 @@ def _block(event: Event, took_s: float | None) -> str:
     where = f"{event.stage} {clean(event.node)}".rstrip()
     head = f"{where}: {word}" + (f": {lines[0]}" if lines[0] else "")
     return "\n".join([head, *(f"  {line}" for line in lines[1:])])
-
-
-def _amount(event: Event) -> RenderableType:
-    if not event.total:
-        return Text(human_bytes(event.done) if event.unit == "bytes" and event.done else "")
-    if event.unit != "bytes":
-        return Text(f"{event.done}/{event.total}")
-    row = Table.grid(padding=(0, 1))
-    bar = ProgressBar(
-        total=event.total, completed=event.done, width=_BAR_WIDTH, complete_style="green"
-    )
-    row.add_row(bar, Text(f"{human_bytes(event.done)} of {human_bytes(event.total)}"))
-    return row
-
-
-def _first_line(text: str) -> str:
-    return clean(text).strip().partition("\n")[0]

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.cells import cell_len
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from twinforge.report.text import clean
 
@@ -76,14 +71,15 @@ def render_table(
         if len(row) != len(columns):
             message = f"a row has {len(row)} cells for {len(columns)} columns"
             raise ValueError(message)
-    draw = _rich if style.terminal else _plain
-    return draw(cells, columns, title, style)
+    if not style.terminal:
+        return _plain(cells, columns, title)
+    # rich takes as long to import as all else here, and only a terminal needs it.
+    from twinforge.report.boxes import draw_table  # noqa: PLC0415
+
+    return draw_table(cells, columns, title=title, style=style)
 
 
-def _plain(
-    rows: Sequence[Sequence[Cell]], columns: Sequence[Column], title: str, style: Style
-) -> str:
-    del style
+def _plain(rows: Sequence[Sequence[Cell]], columns: Sequence[Column], title: str) -> str:
     lines = [[column.heading.upper() for column in columns]]
     lines += [[" ".join(clean(cell.text).split()) or "-" for cell in row] for row in rows]
     widths = [max(cell_len(line[i]) for line in lines) for i in range(len(columns))]
@@ -100,29 +96,3 @@ def _plain(
 def _pad(cell: str, width: int, column: Column) -> str:
     space = " " * (width - cell_len(cell))
     return space + cell if column.is_number else cell + space
-
-
-def _rich(
-    rows: Sequence[Sequence[Cell]], columns: Sequence[Column], title: str, style: Style
-) -> str:
-    table = Table(
-        title=Text(title) if title else None, title_justify="left", box=box.SIMPLE_HEAD, padding=0
-    )
-    for column in columns:
-        table.add_column(
-            Text(column.heading),
-            justify="right" if column.is_number else "left",
-            overflow="fold",
-        )
-    for row in rows:
-        table.add_row(*(Text(clean(cell.text) or "-", style=cell.colour) for cell in row))
-    stream = io.StringIO()
-    console = Console(
-        file=stream,
-        force_terminal=True,
-        color_system="standard" if style.colour else None,
-        width=style.width,
-        _environ={},  # the environment is read by the command line only
-    )
-    console.print(table)
-    return stream.getvalue()

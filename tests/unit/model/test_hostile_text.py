@@ -172,7 +172,7 @@ def test_the_examples_are_fine_as_they_are(root: Path) -> None:
     assert len(load_project(root).variants) == 2
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(place=st.sampled_from(PLACES), text=TEXTS)
 def test_text_in_any_place_is_refused_or_harmless(
     root: Path, place: tuple[str, tuple[Any, ...]], text: str
@@ -183,7 +183,7 @@ def test_text_in_any_place_is_refused_or_harmless(
     assert_harmless(root)
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(place=st.sampled_from(PLACES), value=JSON)
 def test_any_value_in_any_place_is_refused_or_harmless(
     root: Path, place: tuple[str, tuple[Any, ...]], value: Any
@@ -194,7 +194,7 @@ def test_any_value_in_any_place_is_refused_or_harmless(
     assert_harmless(root)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(path=st.sampled_from(sorted(FILES)), data=st.binary())
 def test_any_bytes_are_refused_or_harmless(root: Path, path: str, data: bytes) -> None:
     write(root, {path: data})

@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from rich.console import ConsoleDimensions
 
 from twinforge.events import Event, State
 from twinforge.report.progress import Progress
@@ -120,11 +121,11 @@ def frame(*events: Event, height: int = 25) -> list[str]:
     with Progress(stream, live=True, colour=False, clock=Clock()) as progress:
         for one in events:
             progress(one)
-        console = progress._console
-        assert console is not None
-        console.size = (100, height)
-        with console.capture() as capture:
-            console.print(progress._frame())
+        live = progress._live
+        assert live is not None
+        live.console.size = ConsoleDimensions(100, height)
+        with live.console.capture() as capture:
+            live.console.print(live.frame())
     lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", capture.get()).splitlines()
     return [line.rstrip() for line in lines if line.strip()]
 

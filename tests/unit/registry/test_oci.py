@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from twinforge.errors import RegistryError, RegistryRefusedError
+from twinforge.model.reference import Digest
+from twinforge.registry.auth import is_loopback, parse_challenges
+from twinforge.registry.credentials import ANONYMOUS, Credentials
+from twinforge.registry.oci import RegistryClient, connect
+from twinforge.registry.retry import Retry, parse_retry_after
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NAME = "registry.example.com"
+WHO = Credentials("twin", "s3cret-pass")
+BLOB = b"layer" * 1000
+DIGEST = Digest(hashlib.sha256(BLOB).hexdigest())
+
+
+@contextmanager
+def client(
+    registry: Any, credentials: Credentials = WHO, slept: list[float] | None = None, tries: int = 4
+) -> Iterator[RegistryClient]:
+    pauses = [] if slept is None else slept
+    retry = Retry(attempts=tries, sleep=pauses.append, draw=lambda low, high: high)
+    with connect(NAME, credentials, retry=retry, transport=registry.transport) as found:
+        yield found
+
+
+def upload(found: RegistryClient) -> None:
+    found.upload_blob("ml/x", DIGEST, len(BLOB), lambda: iter((BLOB[:7], BLOB[7:])))
+
+
+def test_a_blob_is_uploaded_once_and_found(registry: Any) -> None:
+    with client(registry) as found:
+        assert found.blob_size("ml/x", DIGEST) is None
+        upload(found)
+        assert found.blob_size("ml/x", DIGEST) == len(BLOB)
+        assert found.read_blob("ml/x", DIGEST) == BLOB
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "PUT"])
+@pytest.mark.parametrize("fault", [429, 500, 502, 503, 504, httpx.ReadError("connection reset")])
+def test_what_may_pass_is_tried_again_from_the_start(
+    registry: Any, method: str, fault: int | Exception
+) -> None:
+    registry.faults = [fault, fault]
+    registry.fault_at = lambda request: request.method == method
+    with client(registry) as found:
+        upload(found)
+    assert registry.blobs == {("ml/x", str(DIGEST)): BLOB}
+
+
+def test_an_upload_that_the_registry_forgot_is_begun_anew(registry: Any) -> None:
+    registry.faults = [404]
+    registry.fault_at = lambda request: request.method == "PUT"
+    with client(registry) as found:
+        upload(found)
+    assert registry.blobs == {("ml/x", str(DIGEST)): BLOB}
+
+
+def test_tries_are_bounded_and_the_waits_grow(registry: Any) -> None:
+    registry.faults = [503] * 9
+    registry.fault_at = lambda request: request.method == "HEAD"
+    slept: list[float] = []
+    with client(registry, slept=slept) as found, pytest.raises(RegistryError) as caught:
+        found.blob_size("ml/x", DIGEST)
+    assert not isinstance(caught.value, RegistryRefusedError)
+    assert caught.value.message.endswith("status 503 (tried 4 times)")
+    assert slept == [0.5, 1.0, 2.0]
+
+
+def test_a_registry_that_says_when_is_believed(registry: Any) -> None:
+    registry.faults = [httpx.Response(429, headers={"retry-after": "17"})]
+    registry.fault_at = lambda request: request.method == "HEAD"
+    slept: list[float] = []
+    with client(registry, slept=slept) as found:
+        found.blob_size("ml/x", DIGEST)
+    assert slept == [17.0]
+
+
+def test_a_registry_that_asks_for_an_hour_is_not_waited_for(registry: Any) -> None:
+    registry.faults = [httpx.Response(503, headers={"retry-after": "3600"})]
+    registry.fault_at = lambda request: request.method == "HEAD"
+    with client(registry) as found, pytest.raises(RegistryError, match="tried once"):
+        found.blob_size("ml/x", DIGEST)
+
+
+@pytest.mark.parametrize("status", [400, 403, 405, 409, 422])
+def test_a_definite_no_is_not_tried_again(registry: Any, status: int) -> None:
+    answer = httpx.Response(status, json={"errors": [{"code": "DENIED", "message": "not you"}]})
+    registry.faults = [answer]
+    registry.fault_at = lambda request: request.method == "HEAD"
+    with client(registry) as found, pytest.raises(RegistryRefusedError) as caught:
+        found.blob_size("ml/x", DIGEST)
+    assert caught.value.message == (
+        f"HEAD {NAME}/v2/ml/x/blobs/{DIGEST}: status {status}, DENIED: not you"
+    )
+    assert [method for method, _ in registry.requests] == ["GET", "HEAD"]
+
+
+def test_a_wrong_password_is_refused_and_shown_nowhere(
+    registry: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    wrong = Credentials("twin", "wr0ng-pass")
+    with client(registry, wrong) as found, pytest.raises(RegistryRefusedError) as caught:
+        found.blob_size("ml/x", DIGEST)
+    encoded = base64.b64encode(b"twin:wr0ng-pass").decode()
+    shown = [repr(caught.value), str(caught.value), caught.value.hint, repr(wrong), caplog.text]
+    assert not any(secret in text for secret in ("wr0ng-pass", encoded) for text in shown)
+    assert caught.value.__cause__ is None
+
+
+def test_a_registry_that_repeats_the_password_does_not_get_it_into_an_error(registry: Any) -> None:
+    told = {"errors": [{"code": "DENIED", "message": "s3cret-pass is not enough"}]}
+    registry.faults = [httpx.Response(403, json=told)]
+    registry.fault_at = lambda request: request.method == "HEAD"
+    with (
+        client(registry) as found,
+        pytest.raises(RegistryRefusedError, match=r"\*\*\* is not") as e,
+    ):
+        found.blob_size("ml/x", DIGEST)
+    assert "s3cret-pass" not in str(e.value)
+
+
+def test_without_a_password_the_error_says_how_to_give_one(registry: Any) -> None:
+    with client(registry, ANONYMOUS) as found, pytest.raises(RegistryRefusedError) as caught:
+        found.blob_size("ml/x", DIGEST)
+    assert caught.value.hint == f"run 'docker login {NAME}'"
+
+
+def test_a_blob_of_another_repository_is_shared(registry: Any) -> None:
+    registry.blobs["ml/y", str(DIGEST)] = BLOB
+    with client(registry) as found:
+        assert found.mount_blob("ml/x", DIGEST, "ml/y")
+    assert registry.blobs["ml/x", str(DIGEST)] == BLOB
+
+
+def test_a_registry_that_shares_nothing_is_left_without_an_open_upload(registry: Any) -> None:
+    registry.can_mount = False
+    with client(registry) as found:
+        assert not found.mount_blob("ml/x", DIGEST, "ml/y")
+    assert registry.uploads == {}
+
+
+def test_credentials_do_not_follow_a_redirect_to_another_host(registry: Any) -> None:
+    target = httpx.Response(307, headers={"location": "https://bucket.example.net/blob?signed=x"})
+    registry.faults = [target, httpx.Response(200, content=BLOB)]
+    registry.fault_at = lambda request: request.url.path != "/v2/"
+    with client(registry) as found:
+        assert found.read_blob("ml/x", DIGEST) == BLOB
+    assert "authorization" in registry.headers[-2]
+    assert "authorization" not in registry.headers[-1]
+
+
+def test_plain_http_on_another_machine_is_refused(registry: Any) -> None:
+    registry.faults = [httpx.Response(307, headers={"location": "http://bucket.example.net/blob"})]
+    registry.fault_at = lambda request: request.url.path != "/v2/"
+    with client(registry) as found, pytest.raises(RegistryRefusedError, match="http://bucket"):
+        found.read_blob("ml/x", DIGEST)
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("localhost:5000", True),
+        ("127.0.0.1", True),
+        ("127.8.0.1:80", True),
+        ("[::1]:5000", True),
+        ("127.0.0.1.example.com", False),
+        ("localhost.example.com:5000", False),
+        ("10.0.0.1:5000", False),
+    ],
+)
+def test_only_this_machine_is_loopback(host: str, *, loopback: bool) -> None:
+    assert is_loopback(host) is loopback
+
+
+class TokenRegistry:
+    """Wraps a registry: only tokens of a server beside it are taken, each for some requests."""
+
+    def __init__(self, registry: Any, *, realm: str = "https://auth.example.com/token") -> None:
+        self.registry = registry
+        self.asked: list[httpx.Request] = []
+        self.valid: dict[str, int] = {}
+        self.uses = 100
+        registry.allowed = self.allowed
+        registry.challenge = f'Bearer realm="{realm}",service="{NAME}",scope="x"'
+
+    @property
+    def transport(self) -> httpx.MockTransport:
+        return httpx.MockTransport(self)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.host != "auth.example.com":
+            return self.registry(request)  # type: ignore[no-any-return] # the fixture is untyped
+        request.read()
+        self.asked.append(request)
+        token = f"token-{len(self.asked)}"
+        self.valid[token] = self.uses
+        return httpx.Response(200, json={"token": token, "expires_in": 300})
+
+    def allowed(self, request: httpx.Request) -> bool:
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        left = self.valid.get(token, 0)
+        self.valid[token] = left - 1
+        return left > 0
+
+
+def test_a_token_is_fetched_for_the_repository_and_used_until_it_is_refused(registry: Any) -> None:
+    server = TokenRegistry(registry)
+    with client(server) as found:
+        upload(found)
+        assert found.blob_size("ml/x", DIGEST) == len(BLOB)
+    (asked,) = server.asked
+    assert asked.url.params["service"] == NAME
+    assert asked.url.params["scope"] == "repository:ml/x:pull,push"
+    assert asked.headers["authorization"] == WHO.basic
+
+
+def test_a_token_that_ends_in_the_middle_of_an_upload_is_renewed(registry: Any) -> None:
+    server = TokenRegistry(registry)
+    server.uses = 1
+    with client(server, tries=6) as found:
+        assert found.blob_size("ml/x", DIGEST) is None
+        server.uses = 3
+        upload(found)
+    assert registry.blobs == {("ml/x", str(DIGEST)): BLOB}
+
+
+def test_an_identity_token_goes_as_a_form_and_not_in_the_address(registry: Any) -> None:
+    server = TokenRegistry(registry)
+    with client(server, Credentials(identity_token="ident1ty")) as found:
+        found.blob_size("ml/x", DIGEST)
+    (asked,) = server.asked
+    assert asked.method == "POST"
+    assert "ident1ty" not in str(asked.url)
+    assert b"refresh_token=ident1ty" in asked.content
+
+
+def test_credentials_are_not_sent_to_a_token_server_without_tls(registry: Any) -> None:
+    server = TokenRegistry(registry, realm="http://auth.example.com/token")
+    with client(server) as found, pytest.raises(RegistryRefusedError, match="reached|wants"):
+        found.blob_size("ml/x", DIGEST)
+    assert server.asked == []
+
+
+def test_challenges_are_read_with_quotes_and_several_schemes() -> None:
+    header = 'Basic realm="a, b", Bearer realm="https://x/t",service="s",scope="a:b:c,d"'
+    basic, bearer = parse_challenges(header)
+    assert (basic.scheme, basic.parameters) == ("basic", {"realm": "a, b"})
+    assert bearer.parameters == {"realm": "https://x/t", "service": "s", "scope": "a:b:c,d"}
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("7", 7.0), ("", 0.0), ("soon", 0.0), ("Thu, 01 Jan 2026 00:01:00 GMT", 60.0)],
+)
+def test_retry_after_is_seconds_or_a_date(value: str, seconds: float) -> None:
+    assert parse_retry_after(value, now=datetime(2026, 1, 1, tzinfo=UTC)) == seconds
