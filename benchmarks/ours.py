@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Ours", "copy_checkout"]
 
 _REPOSITORY = "twinforge-bench/{recipe}"
-_COMPRESSED = Path(".twinforge/blobs")
-"""Where layers are kept compressed between pushes, inside the project."""
+_KNOWN_BLOBS = Path(".twinforge/blobs.json")
+"""Where the digests of compressed layers are kept between pushes, inside the project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Ours:
 
     def push(self, host: str) -> float:
         """Push the pair to a registry, each layer compressed anew; return the seconds."""
-        shutil.rmtree(self.root / _COMPRESSED, ignore_errors=True)
+        (self.root / _KNOWN_BLOBS).unlink(missing_ok=True)
         return self.push_again(host)
 
     def push_again(self, host: str) -> float:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,6 @@ from twinforge.build.apt import ContainerApt, moved_pins
 from twinforge.build.basecache import BaseCache
 from twinforge.build.bases import MadeBase, Moved, make_base, pin_base
 from twinforge.build.bootstrap import run_bootstrap_in_container
-from twinforge.engine.engine import Engine, Settings, find_engine
 from twinforge.engine.images import Images
 from twinforge.errors import LockError
 from twinforge.events import Event, State, ignore
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from twinforge.engine.engine import Engine
     from twinforge.lock.locked import BaseLock
 
 pytestmark = pytest.mark.engine
@@ -49,13 +48,6 @@ class Pinned:
 
     lock: BaseLock
     cache_dir: Path
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    found = find_engine(Settings(os.environ, tmp_path_factory.mktemp("engine")))
-    assert found is not None
-    return found
 
 
 @pytest.fixture(scope="module")

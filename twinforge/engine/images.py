@@ -115,7 +115,8 @@ class Images:
         """
         with self._asking(f"reading the history of '{image_id}'") as client:
             image = _image(client.images.get(image_id).attrs)
-            steps = [step["Size"] for step in client.api.history(image_id) if step["Size"]]
+            history: list[dict[str, Any]] = client.api.history(image_id)  # type: ignore[no-untyped-call] # docker-py has no types here
+        steps = [step["Size"] for step in history if step["Size"]]
         if len(steps) != len(image.layers):
             return {image_id: image.size_bytes}
         return dict(zip(image.layers, reversed(steps), strict=True))

@@ -75,7 +75,6 @@ def base_name(variant: Variant, lock: BaseLock | None) -> BaseName:
 def render_files(  # noqa: PLR0913 - all that decides the files, and nothing else
     recipe: Recipe,
     variant: Variant,
-    matrix: Matrix,
     lock: VariantLock,
     base: BaseLock | None,
     *,

@@ -76,18 +76,19 @@ class FakeRegistry:
         if match["kind"] == "manifests":
             return self.manifest(request, repository, name, body)
         if name == "uploads/":
-            source, digest = request.url.params.get("from"), request.url.params.get("mount", "")
-            if source and self.can_mount and (source, digest) in self.blobs:
-                self.blobs[repository, digest] = self.blobs[source, digest]
-                return httpx.Response(201)
-            place = f"/uploads/{repository.replace('/', '-')}-{len(self.uploads)}"
-            self.uploads[place] = b""
-            location = f"{place}?state=x&repository={repository}"
-            return httpx.Response(202, headers={"location": location})
+            return self.start(request, repository)
         blob = self.blobs.get((repository, name))
-        if blob is None:
-            return httpx.Response(404)
-        return httpx.Response(200, content=blob)
+        return httpx.Response(404) if blob is None else httpx.Response(200, content=blob)
+
+    def start(self, request: httpx.Request, repository: str) -> httpx.Response:
+        source, digest = request.url.params.get("from"), request.url.params.get("mount", "")
+        if source and self.can_mount and (source, digest) in self.blobs:
+            self.blobs[repository, digest] = self.blobs[source, digest]
+            return httpx.Response(201)
+        place = f"/uploads/{repository.replace('/', '-')}-{len(self.requests)}"
+        self.uploads[place] = b""
+        location = f"{place}?state=x&repository={repository}"
+        return httpx.Response(202, headers={"location": location})
 
     def upload(self, request: httpx.Request, path: str, body: bytes) -> httpx.Response:
         if path not in self.uploads:

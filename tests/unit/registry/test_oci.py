@@ -31,7 +31,7 @@ def client(
     registry: Any, credentials: Credentials = WHO, slept: list[float] | None = None, tries: int = 4
 ) -> Iterator[RegistryClient]:
     pauses = [] if slept is None else slept
-    retry = Retry(attempts=tries, sleep=pauses.append, draw=lambda low, high: high)
+    retry = Retry(attempts=tries, sleep=pauses.append, draw=max)
     with connect(NAME, credentials, retry=retry, transport=registry.transport) as found:
         yield found
 
@@ -250,7 +250,7 @@ def test_an_identity_token_goes_as_a_form_and_not_in_the_address(registry: Any) 
 
 def test_credentials_are_not_sent_to_a_token_server_without_tls(registry: Any) -> None:
     server = TokenRegistry(registry, realm="http://auth.example.com/token")
-    with client(server) as found, pytest.raises(RegistryRefusedError, match="reached|wants"):
+    with client(server) as found, pytest.raises(RegistryRefusedError, match="wants its token"):
         found.blob_size("ml/x", DIGEST)
     assert server.asked == []
 
