@@ -92,7 +92,7 @@ def bench(session: nox.Session) -> None:
     session.install("-e", ".", *_groups("tests"))
     _twinforge(session, "engine", "ensure")
     env = {"DOCKER_HOST": _engine(session)}
-    session.run("python", "-m", "benchmarks", *session.posargs, env=env)
+    session.run("python", "-m", "benchmarks.measure", *session.posargs, env=env)
 
 
 @nox.session

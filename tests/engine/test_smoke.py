@@ -11,7 +11,7 @@ import pytest
 from twinforge import process
 from twinforge.engine.engine import Engine, Settings, find_engine
 from twinforge.engine.images import Images
-from twinforge.errors import MissingToolError, SmokeError
+from twinforge.errors import SmokeError
 from twinforge.events import Event, State, ignore
 from twinforge.model.matrix import Accelerator, Base, Bootstrap
 from twinforge.model.place import Place
@@ -86,6 +86,7 @@ RUN python3 -m venv --without-pip /opt/venv \\
        > "$(echo /opt/venv/lib/python3*/site-packages/Steady_Thing-1.0.dist-info)/METADATA"
 ENV PATH=/program:/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 COPY --chmod=755 train serve /program/
+RUN mv /program/serve /opt/server && ln -s /opt/server /program/serve
 """
 
 LOCKED = {"steady-thing": "1.0"}
@@ -152,7 +153,7 @@ class Forge:
         )
         return self.name
 
-    def smoke(
+    def smoke(  # noqa: PLR0913 - what is smoked, and every option
         self,
         image: str,
         smoke: Smoke = EVERYTHING,
@@ -228,6 +229,7 @@ def test_an_image_that_keeps_the_contract_passes_every_check(forge: Forge) -> No
     assert report.variant == "numbers/cpu"
     assert 0 < report.ping_s < 20
     said = {check.id: check.detail for check in report.checks}
+    assert said["programs"] == "/program/train and /program/serve"
     assert said["serve.invocations[0]"] == "status 200, /0 is 1, 4 of 4 right (1.000)"
     assert {event.state for event in events} == {State.PROGRESS}
     assert [event.done for event in events] == list(range(1, len(report.checks) + 1))
@@ -272,13 +274,8 @@ def test_an_entrypoint_fails_just_that_check(forge: Forge) -> None:
     assert not report.passed
 
 
-def test_a_command_fails_just_that_check(forge: Forge) -> None:
-    report = forge.smoke(forge.build(lines='CMD ["serve"]\n'))
-    assert failed(report) == {"image.no-entrypoint": 'the image sets CMD to ["serve"]'}
-
-
 def test_serve_that_is_not_executable_fails_before_it_is_started(forge: Forge) -> None:
-    report = forge.smoke(forge.build(lines="RUN chmod 644 /program/serve\n"))
+    report = forge.smoke(forge.build(lines="RUN chmod 644 /opt/server\n"))
     assert list(failed(report)) == ["programs"]
     assert "no executable 'serve' on the PATH /program:" in failed(report)["programs"]
     assert not_run(report) == {
@@ -290,24 +287,10 @@ def test_serve_that_is_not_executable_fails_before_it_is_started(forge: Forge) -
     }
 
 
-def test_a_program_that_is_a_link_to_an_executable_is_found(forge: Forge) -> None:
-    report = forge.smoke(
-        forge.build(lines="RUN mv /program/serve /opt/server && ln -s /opt/server /program/serve\n")
-    )
-    assert failed(report) == {}
-
-
 def test_a_package_that_is_not_in_the_lock_fails_just_that_check(forge: Forge) -> None:
     report = forge.smoke(forge.build(), locked={})
     assert failed(report) == {"installed": "steady-thing 1.0 is not in the lock"}
     assert not_run(report) == set()
-
-
-def test_a_package_of_another_version_and_one_that_is_missing_are_both_named(forge: Forge) -> None:
-    report = forge.smoke(forge.build(), locked={"steady-thing": "1.1", "absent": "2"})
-    assert failed(report) == {
-        "installed": "absent 2 is missing; steady-thing is 1.0, locked is 1.1"
-    }
 
 
 def test_training_without_a_model_fails_and_serving_does_not_run(forge: Forge) -> None:
@@ -395,22 +378,17 @@ def test_a_server_that_writes_next_to_its_model_does_not_start(forge: Forge) -> 
     assert "Read-only file system" in failed(report)["serve.ping"]
 
 
-def test_a_wrong_answer_fails_just_that_check(forge: Forge) -> None:
-    serve = SERVE.replace("[learned[number] for", "[learned[number] * 2 for")
-    wrong = replace(EVERYTHING, invocations=(replace(ASKING, labels=""), REFUSED))
-    report = forge.smoke(forge.build(serve=serve), wrong)
-    assert list(failed(report)) == ["serve.invocations[0]"]
-    assert failed(report)["serve.invocations[0]"].startswith("'/0' is 2, not 1\n")
-    assert not_run(report) == set()
-
-
-def test_too_low_an_accuracy_fails_just_that_check(forge: Forge) -> None:
+def test_a_wrong_answer_and_too_low_an_accuracy_fail_just_these_checks(forge: Forge) -> None:
     serve = SERVE.replace("[learned[number] for", "[1 for")
-    report = forge.smoke(forge.build(serve=serve))
-    assert list(failed(report)) == ["serve.invocations[0]"]
-    assert failed(report)["serve.invocations[0]"].startswith(
-        "2 of 4 answers are right (0.500), asked for is 0.9\n"
-    )
+    wrong = replace(ASKING, json={"/1": 0}, labels="")
+    smoke = replace(EVERYTHING, invocations=(wrong, ASKING, REFUSED))
+    report = forge.smoke(forge.build(serve=serve), smoke)
+    said = {name: detail.partition("\n")[0] for name, detail in failed(report).items()}
+    assert said == {
+        "serve.invocations[0]": "'/1' is 1, not 0",
+        "serve.invocations[1]": "2 of 4 answers are right (0.500), asked for is 0.9",
+    }
+    assert not_run(report) == set()
 
 
 def test_a_server_that_ignores_sigterm_fails_just_that_check(forge: Forge) -> None:
@@ -419,13 +397,6 @@ def test_a_server_that_ignores_sigterm_fails_just_that_check(forge: Forge) -> No
     report = forge.smoke(forge.build(serve=serve), limits=limits)
     assert list(failed(report)) == ["serve.stop"]
     assert failed(report)["serve.stop"].startswith("after SIGTERM, 'serve' did not end within 1 s")
-
-
-def test_a_server_that_crashes_on_sigterm_fails_just_that_check(forge: Forge) -> None:
-    serve = SERVE.replace("lambda *_: sys.exit(0)", "lambda *_: sys.exit(3)")
-    report = forge.smoke(forge.build(serve=serve))
-    assert list(failed(report)) == ["serve.stop"]
-    assert failed(report)["serve.stop"].startswith("after SIGTERM, 'serve' ended with status 3")
 
 
 def test_an_image_without_declared_checks_does_not_pass(forge: Forge) -> None:
@@ -451,13 +422,6 @@ def test_a_smoke_that_is_cancelled_ends_and_does_not_pass(forge: Forge) -> None:
 def test_an_image_that_is_not_there_is_an_error_and_is_not_pulled(forge: Forge) -> None:
     with pytest.raises(SmokeError, match="the engine has no image 'twinforge-test/absent:1'"):
         forge.smoke("twinforge-test/absent:1")
-
-
-def test_an_engine_that_is_not_there_is_a_missing_tool(forge: Forge, tmp_path: Path) -> None:
-    host = f"unix://{tmp_path}/no.sock"
-    gone = replace(forge.engine, host=host, env={**forge.engine.env, "DOCKER_HOST": host})
-    with pytest.raises(MissingToolError, match="the engine does not answer"):
-        replace(forge, engine=gone).smoke("any")
 
 
 def _quick(smoke: Smoke) -> Smoke:

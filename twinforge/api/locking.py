@@ -67,17 +67,17 @@ def lock_recipes(
     """
     bases = {base.name: base for base in workspace.project.matrix.bases}
     pinned = dict(workspace.base_locks)
-    for name in recipes:
-        for base in _bases(_variants(workspace, name)):
-            known = pinned.get(base.name)
-            if upgrade.everything or known is None or known.inputs != base_checksum(base):
-                lock = pin_base(
-                    base,
-                    engine=workspace.engine,
-                    cache_dir=workspace.cache_dir,
-                    listener=workspace.listener,
-                )
-                pinned[base.name] = replace(lock, inputs=base_checksum(base))
+    used = {base.name: base for name in recipes for base in _bases(_variants(workspace, name))}
+    for base in used.values():
+        known = pinned.get(base.name)
+        if upgrade.everything or known is None or known.inputs != base_checksum(base):
+            lock = pin_base(
+                base,
+                engine=workspace.engine,
+                cache_dir=workspace.cache_dir,
+                listener=workspace.listener,
+            )
+            pinned[base.name] = replace(lock, inputs=base_checksum(base))
     write_bases(workspace.root, {name: pinned[name] for name in bases if name in pinned})
     return tuple(_lock_one(workspace, name, pinned, upgrade) for name in recipes)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twinforge.api.building import BuildOptions, local_reference, plan
-from twinforge.api.smoking import checks_digest, smoked
+from twinforge.api.checks import checks_digest, smoked
 from twinforge.errors import SmokeError, UsageError
 from twinforge.model.reference import Reference
 from twinforge.registry.cache import BlobCache

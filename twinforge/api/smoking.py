@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from twinforge.api.building import BuildOptions, plan
+from twinforge.api.checks import checks_digest, smoked
 from twinforge.api.rendering import locked_variant
 from twinforge.build.ledger import Smoked
 from twinforge.build.scheduler import Outcome, run_all
@@ -22,38 +20,9 @@ if TYPE_CHECKING:
 
     from twinforge.api.workspace import Workspace
     from twinforge.build.plan import Node
-    from twinforge.model.recipe import Recipe
     from twinforge.model.variant import Variant
 
-__all__ = ["checks_digest", "smoke", "smoked"]
-
-
-_CHECKS_VERSION = 1
-"""Goes up when images must be smoked again because the checks themselves changed."""
-
-
-def checks_digest(workspace: Workspace, recipe: Recipe) -> str:
-    """Return the digest of all that is asked of an image: the checks and the files they use."""
-    smoke_spec = recipe.smoke
-    paths = [case.body for case in smoke_spec.invocations]
-    paths += [case.labels for case in smoke_spec.invocations if case.labels]
-    paths += list(smoke_spec.train.channels.values()) if smoke_spec.train else []
-    files = {}
-    for name in sorted(set(paths)):
-        path = workspace.root / name
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file():
-                relative = file.relative_to(workspace.root).as_posix()
-                files[relative] = hashlib.sha256(file.read_bytes()).hexdigest()
-    document = {"version": _CHECKS_VERSION, "smoke": asdict(smoke_spec), "files": files}
-    text = json.dumps(document, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def smoked(workspace: Workspace, node: Node, checks: str) -> Smoked | None:
-    """Return the outcome of just these checks on just this image, if there is one."""
-    outcome = workspace.ledger.smoked.get(node.image_id)
-    return outcome if outcome is not None and outcome.checks == checks else None
+__all__ = ["smoke"]
 
 
 def smoke(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twinforge.api.smoking import checks_digest
+from twinforge.api.checks import checks_digest
 from twinforge.build.buildkit import VariantFailedError
 from twinforge.report.summary import BuildRow, BuildSummary, FailureRow, shared_bytes
 

@@ -13,7 +13,7 @@ from twinforge.sagemaker.select import Wish
 if TYPE_CHECKING:
     from twinforge.cli.session import Session
 
-__all__ = ["COMMANDS"]
+__all__ = ["deploy", "select"]
 
 
 @click.command(
@@ -115,6 +115,3 @@ def deploy(  # noqa: PLR0913 - the options of the command line
             wish=Wish(accelerator=accelerator),
         )
     session.show_json([request.as_json() for request in requests])
-
-
-COMMANDS = (select, deploy)

@@ -13,7 +13,7 @@ from twinforge.errors import MissingToolError
 if TYPE_CHECKING:
     from twinforge.cli.session import Session
 
-__all__ = ["COMMANDS"]
+__all__ = ["engine"]
 
 
 @click.group(epilog="Example: twinforge engine ensure && twinforge engine status")
@@ -60,6 +60,3 @@ def stop(session: Session) -> None:
     with session.progress() as progress:
         stopped = stop_engine(Settings(session.environ, session.engine_dir), progress)
     session.show("stopped" if stopped else "no engine of ours runs")
-
-
-COMMANDS = (engine,)

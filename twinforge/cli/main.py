@@ -6,11 +6,11 @@ import os
 import signal
 import sys
 import traceback
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import click
 
-from twinforge.cli import choosing, engines, making, pushing, sources
 from twinforge.cli.session import Session
 from twinforge.errors import TwinforgeError
 
@@ -33,12 +33,39 @@ Examples:
 """
 
 
+_VERBS = {
+    "check": "sources",
+    "lock": "sources",
+    "render": "sources",
+    "schema": "sources",
+    "engine": "engines",
+    "plan": "making",
+    "build": "making",
+    "smoke": "trying",
+    "push": "pushing",
+    "select": "choosing",
+    "deploy": "choosing",
+}
+"""Verb -> its module, in the order in which a project uses them.
+
+A module is imported when its verb is used: the SDKs behind some take longer than other verbs run.
+"""
+
+
 class _Verbs(click.Group):
-    """Shows verbs in the order in which a project uses them."""
+    """Knows all verbs and imports the one that is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
-        return list(self.commands)
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _VERBS:
+            return None
+        module = import_module(f"twinforge.cli.{_VERBS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
 
 
 @click.group(
@@ -60,11 +87,6 @@ class _Verbs(click.Group):
 def twinforge(ctx: click.Context, *, project: str, quiet: bool, debug: bool) -> None:
     """Build matching CPU and CUDA images for SageMaker from one recipe."""
     ctx.obj = Session(project, environ=dict(os.environ), quiet=quiet, debug=debug)
-
-
-for _module in (sources, engines, making, pushing, choosing):
-    for _command in _module.COMMANDS:
-        twinforge.add_command(_command)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -1,40 +1,28 @@
-"""Verbs that make and try images: ``plan``, ``build``, ``smoke``."""
+"""Verbs that make images: ``plan`` and ``build``."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from twinforge.api import building, smoking
+from twinforge.api import building
 from twinforge.api.building import BuildOptions
 from twinforge.api.summary import summarise
-from twinforge.errors import BuildError, SmokeError
+from twinforge.cli.variants import SELECTORS, first_hint, selectors_argument
+from twinforge.errors import BuildError
 from twinforge.report.summary import render_summary
 from twinforge.report.tables import Column, render_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from twinforge.build.plan import Node
-    from twinforge.build.scheduler import Outcome
     from twinforge.cli.session import Session
 
-__all__ = ["COMMANDS"]
-
-_SELECTORS = """\b
-SELECTOR is a recipe (digits), a variant (digits/cpu-py3.11-debian12), a
-pattern (digits/*-py3.11-*), an axis value (accelerator=cpu) or a group
-(digits:pr, :pr). Without one: the group `default` if there is one, else all.
-"""
+__all__ = ["build", "plan"]
 
 
-def _selectors(command: Callable[..., None]) -> Callable[..., None]:
-    return click.argument("selectors", nargs=-1, metavar="[SELECTOR]...")(command)
-
-
-@click.command(epilog=_SELECTORS)
-@_selectors
+@click.command(epilog=SELECTORS)
+@selectors_argument
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 @click.pass_obj
 def plan(session: Session, *, selectors: tuple[str, ...], as_json: bool) -> None:
@@ -50,10 +38,10 @@ def plan(session: Session, *, selectors: tuple[str, ...], as_json: bool) -> None
 
 
 @click.command(
-    epilog=_SELECTORS + "\n\b\nExamples:\n  twinforge build\n  twinforge build accelerator=cpu"
+    epilog=SELECTORS + "\n\b\nExamples:\n  twinforge build\n  twinforge build accelerator=cpu"
     " --fail-fast\n  twinforge build digits --dry-run"
 )
-@_selectors
+@selectors_argument
 @click.option(
     "--jobs",
     "-j",
@@ -116,41 +104,7 @@ def build(  # noqa: PLR0913 - the options of the command line
     failed = [outcome for outcome in outcomes if outcome.result is None]
     if failed:
         message = f"{len(failed)} of {len(done.nodes)} variants did not build"
-        raise BuildError(message, hint=_first_hint(outcomes) or "the log of each is named above")
-
-
-@click.command(epilog=_SELECTORS)
-@_selectors
-@click.option(
-    "--jobs", "-j", default=2, show_default=True, type=click.IntRange(1, 64), help="Images at once."
-)
-@click.option("--again", is_flag=True, help="Smoke images that have passed, too.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
-@click.pass_obj
-def smoke(
-    session: Session, *, selectors: tuple[str, ...], jobs: int, again: bool, as_json: bool
-) -> None:
-    """Start each built image as SageMaker does, and see that it trains and serves."""
-    with session.workspace() as workspace:
-        nodes, outcomes = smoking.smoke(
-            workspace, workspace.select(selectors), jobs=jobs, again=again
-        )
-        summary = summarise(workspace, nodes, smoked=outcomes)
-    if as_json:
-        session.show_json(summary.as_json())
-    else:
-        if not outcomes:
-            session.show(f"nothing changed: {len(nodes)} of {len(nodes)} images have passed before")
-        session.show(render_summary(summary, style=session.style))
-    if not summary.is_good:
-        failed = [outcome for outcome in outcomes if outcome.result is None]
-        message = f"{len(failed)} of {len(nodes)} images did not pass"
-        raise SmokeError(message, hint=_first_hint(outcomes))
-
-
-def _first_hint(outcomes: Sequence[Outcome[Node, Any]]) -> str:
-    hints = [outcome.error.hint for outcome in outcomes if outcome.error and outcome.error.hint]
-    return hints[0] if hints else ""
+        raise BuildError(message, hint=first_hint(outcomes) or "the log of each is named above")
 
 
 def _node_json(node: Node) -> dict[str, object]:
@@ -162,6 +116,3 @@ def _node_json(node: Node) -> dict[str, object]:
         "key": node.key.hex,
         "image_id": node.image_id,
     }
-
-
-COMMANDS = (plan, build, smoke)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from twinforge.cli.session import Session
     from twinforge.registry.items import Pushed
 
-__all__ = ["COMMANDS"]
+__all__ = ["push"]
 
 
 @click.command(
@@ -134,6 +134,3 @@ def _json(one: Pushed) -> dict[str, object]:
         "layers_total": one.layers_total,
         "already": one.already,
     }
-
-
-COMMANDS = (push,)

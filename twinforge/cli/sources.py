@@ -15,7 +15,7 @@ from twinforge.model.suggest import known_or_close
 if TYPE_CHECKING:
     from twinforge.cli.session import Session
 
-__all__ = ["COMMANDS"]
+__all__ = ["check", "lock", "render", "schema"]
 
 
 @click.command(epilog="Example: twinforge check --json")
@@ -129,6 +129,3 @@ def _recipes(asked: tuple[str, ...], known: list[str]) -> list[str]:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-COMMANDS = (check, lock, render, schema)

@@ -66,8 +66,7 @@ def read_archive(stream: Iterator[bytes], wanted: Collection[str]) -> Generator[
                     if entry is not None:
                         yield entry
         except (tarfile.TarError, EOFError) as error:
-            message = f"the engine's archive of the images can't be read: {error}"
-            raise RegistryError(message) from error
+            raise _unreadable(error) from error
 
 
 def _entry(
@@ -91,12 +90,18 @@ def _chunks(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[bytes
         return
     left = member.size
     while left:
-        chunk = file.read(min(CHUNK_BYTES, left))
-        if not chunk:
-            message = f"'{member.name}' ends {left} bytes too early"
-            raise tarfile.ReadError(message)
+        try:
+            # A stream that ends early raises here, so that every piece is whole.
+            chunk = file.read(min(CHUNK_BYTES, left))
+        except tarfile.TarError as error:
+            raise _unreadable(error) from error
         left -= len(chunk)
         yield chunk
+
+
+def _unreadable(error: Exception) -> RegistryError:
+    message = f"the engine's archive of the images can't be read: {error}"
+    return RegistryError(message)
 
 
 def read_config(entry: Entry) -> bytes:

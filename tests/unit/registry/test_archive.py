@@ -8,7 +8,7 @@ import pytest
 
 from twinforge.errors import RegistryError
 from twinforge.model.reference import Digest
-from twinforge.registry.archive import CHUNK_BYTES, read_archive, read_config
+from twinforge.registry.archive import CHUNK_BYTES, Entry, read_archive, read_config
 from twinforge.registry.compress import Compressor, gzip_chunks
 
 if TYPE_CHECKING:
@@ -24,6 +24,14 @@ NAME = hashlib.sha256(LAYER).hexdigest()
 def cut(data: bytes, size: int = 5000) -> Iterator[bytes]:
     for start in range(0, len(data), size):
         yield data[start : start + size]
+
+
+def join(entry: Entry) -> bytes:
+    return b"".join(entry.chunks)
+
+
+def read_all(data: bytes, read: Callable[[Entry], bytes] = join) -> list[bytes]:
+    return [read(entry) for entry in read_archive(cut(data), {NAME})]
 
 
 def test_of_a_layout_only_what_is_wanted_is_yielded(make_archive: MakeArchive) -> None:
@@ -55,15 +63,13 @@ def test_pieces_have_one_size_however_the_stream_is_cut(make_archive: MakeArchiv
 def test_an_archive_that_ends_too_early_is_an_error(make_archive: MakeArchive, end: int) -> None:
     data = make_archive({f"blobs/sha256/{NAME}": LAYER})[:end]
     with pytest.raises(RegistryError, match="can't be read"):
-        for entry in read_archive(cut(data), {NAME}):
-            b"".join(entry.chunks)
+        read_all(data)
 
 
 def test_a_configuration_must_be_what_its_name_says(make_archive: MakeArchive) -> None:
     data = make_archive({f"blobs/sha256/{NAME}": b"{}"})
     with pytest.raises(RegistryError, match="other content for the configuration"):
-        for entry in read_archive(cut(data), {NAME}):
-            read_config(entry)
+        read_all(data, read_config)
 
 
 def test_reading_no_further_ends_the_engines_stream(make_archive: MakeArchive) -> None:

@@ -45,9 +45,7 @@ BASE_LOCK = BaseLock("debian-12", "bootstrap", "sha256:" + "b" * 64, {"python3.1
 HEREDOC = re.compile(r"\d*<<-?[^<]")
 
 
-def _wheel(
-    name: str, size_bytes: int = 1, *, group: str = "common", version: str = "1.0"
-) -> Wheel:
+def _wheel(name: str, size_bytes: int = 1, *, group: str = "common", version: str = "1.0") -> Wheel:
     return Wheel(name, version, f"{name}-{version}.whl", "a" * 64, size_bytes, group)
 
 
