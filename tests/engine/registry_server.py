@@ -90,7 +90,7 @@ def _install_missing() -> None:
         message = f"these packages are missing, and only root can install them: {missing}"
         raise RuntimeError(message)
     install = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
-    # The package starts a service of its own on port 5000; a policy of 101 forbids it.
+    # The package brings a service of its own on port 5000; in runlevel 1 none is started.
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     done = subprocess.run(install, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -20,10 +20,10 @@ from twinforge.model.reference import Digest, Reference
 from twinforge.registry.cache import BlobCache
 from twinforge.registry.compress import gzip_chunks
 from twinforge.registry.credentials import Credentials, read_credentials
-from twinforge.registry.items import Pushed, PushItem
+from twinforge.registry.items import Pushed, PushItem, Target
 from twinforge.registry.manifest import MANIFEST_TYPE, Blob, render_manifest
 from twinforge.registry.oci import RegistryClient, connect
-from twinforge.registry.push import push_images
+from twinforge.registry.push import push_images, push_to_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -227,6 +227,26 @@ def test_layers_move_to_another_repository_without_being_sent(
     moved = push(pair, repository="prod/registry-test")
     assert [one.layers_sent for one in moved] == [0, 0]
     assert "mount=sha256" in log(server)[before:]
+
+
+def test_a_registry_behind_another_address_keeps_its_name(
+    pair: tuple[PushItem, PushItem],
+    server: RegistryServer,
+    who: Credentials,
+    images: Images,
+    tmp_path: Path,
+) -> None:
+    name = Reference("123456789012.dkr.ecr.eu-west-1.amazonaws.com", REPOSITORY)
+    pushed = push_to_all(
+        pair,
+        [Target(name, who, server.host), Target(Reference(server.host, "ml/second"), who)],
+        source=images,
+        cache=BlobCache(tmp_path / "blobs.json"),
+        work_dir=tmp_path,
+        listener=ignore,
+    )
+    assert [one.repository for one in pushed] == [name.name] * 2 + [f"{server.host}/ml/second"] * 2
+    assert pushed[0].digest == pushed[2].digest
 
 
 def test_other_content_under_a_version_is_refused_and_an_alias_moves_to_the_next(

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -9,7 +8,6 @@ import docker
 import pytest
 
 from twinforge import process
-from twinforge.engine.engine import Engine, Settings, find_engine
 from twinforge.engine.images import Images
 from twinforge.errors import SmokeError
 from twinforge.events import Event, State, ignore
@@ -24,6 +22,8 @@ from twinforge.smoke.run import run_smoke
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from twinforge.engine.engine import Engine
 
 pytestmark = pytest.mark.engine
 
@@ -103,18 +103,6 @@ TRAINING = TrainSmoke({"training": "smoke/training"}, {"scale": "2"})
 ASKING = Invocation("text/csv", "smoke/asked.csv", 200, "", {"/0": 1}, "smoke/labels.json", 0.9)
 REFUSED = Invocation("text/plain", "smoke/asked.csv", 415, "", {"/error": "only CSV"}, "", 0.0)
 EVERYTHING = Smoke(TRAINING, (ASKING, REFUSED), 20)
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    found = find_engine(Settings(os.environ, tmp_path_factory.mktemp("engine")))
-    assert found is not None
-    return found
-
-
-@pytest.fixture(scope="module")
-def base_image() -> str:
-    return "twinforge/base:t1"
 
 
 @pytest.fixture
@@ -211,7 +199,7 @@ def not_run(report: SmokeReport) -> set[str]:
 def left_over(engine: Engine) -> list[str]:
     client = docker.from_env(environment=dict(engine.env))
     try:
-        wanted = {"label": f"{LABEL}={VARIANT.id}"}
+        wanted: dict[str, str | list[str] | bool] = {"label": f"{LABEL}={VARIANT.id}"}
         containers = client.containers.list(all=True, filters=wanted)
         volumes = client.volumes.list(filters=wanted)
         return [str(thing) for thing in (*containers, *volumes)]

@@ -131,7 +131,9 @@ def build(
         for node in current.todo
         if isinstance(node.variant.base.source, Bootstrap)
     }
-    contexts["uv"] = make_uv_context(workspace.cache_dir, workspace.images, driver=driver)
+    contexts["uv"] = make_uv_context(
+        workspace.cache_dir, workspace.images, driver=driver, env=workspace.child_environ
+    )
 
     def worker(node: Node, cancelled: threading.Event) -> Made:
         try:

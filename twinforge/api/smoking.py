@@ -59,13 +59,14 @@ def smoke(
     ]
 
     def worker(node: Node, cancelled: threading.Event) -> Smoked:
-        del cancelled  # a container is stopped by its own clean-up when the run is interrupted
-        return _smoke_node(workspace, node, checks[node.variant.recipe])
+        return _smoke_node(workspace, node, checks[node.variant.recipe], cancelled)
 
     return nodes, run_all(todo, worker, jobs=jobs)
 
 
-def _smoke_node(workspace: Workspace, node: Node, checks: str) -> Smoked:
+def _smoke_node(
+    workspace: Workspace, node: Node, checks: str, cancelled: threading.Event
+) -> Smoked:
     variant, tell = node.variant, workspace.listener
     recipe = workspace.project.recipe(variant.recipe)
     tell(Event("smoke", variant.id, State.STARTED))
@@ -80,6 +81,7 @@ def _smoke_node(workspace: Workspace, node: Node, checks: str) -> Smoked:
             engine=workspace.engine,
             listener=tell,
             log=workspace.log_path("smoke", variant),
+            cancelled=cancelled,
         )
     except TwinforgeError as error:
         tell(Event("smoke", variant.id, State.FAILED, error.message.partition("\n")[0]))

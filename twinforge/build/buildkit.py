@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BuildSpec", "Builder", "Buildx", "VariantFailedError", "build_argv"]
 
+PLATFORM = "linux/amd64"
+"""What locks are resolved for, whatever machine builds."""
+
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "FTP_PROXY", "ALL_PROXY")
 
 
@@ -152,7 +155,7 @@ def build_argv(
     argv = [docker, "buildx", "build", "--progress=rawjson", "--provenance=false", "--sbom=false"]
     if builder:
         argv += ["--builder", builder]
-    argv += ["--load", "--metadata-file", str(metadata)]
+    argv += ["--platform", PLATFORM, "--load", "--metadata-file", str(metadata)]
     argv += ["--build-arg", f"SOURCE_DATE_EPOCH={spec.epoch}"]
     for name in proxies:
         argv += ["--build-arg", name]

@@ -48,7 +48,7 @@ class BuildProgress:
     _done: set[str] = field(default_factory=set)
     _started: set[str] = field(default_factory=set)
     _tails: dict[str, list[str]] = field(default_factory=dict)
-    _unended: dict[str, bytes] = field(default_factory=dict)
+    _unended: dict[tuple[str, int], bytes] = field(default_factory=dict)
     _open: list[str] = field(default_factory=list)
 
     def feed(self, text: str) -> None:
@@ -117,18 +117,18 @@ class BuildProgress:
         except binascii.Error:
             return
         vertex = entry["vertex"]
-        # An entry is what a pipe held just then, and may end inside a line or a character.
-        whole, end, rest = (self._unended.pop(vertex, b"") + data).rpartition(b"\n")
+        # An entry is what one of two pipes held just then: it may end inside a line or a character.
+        pipe = (vertex, entry.get("stream", 0))
+        whole, end, rest = (self._unended.pop(pipe, b"") + data).rpartition(b"\n")
         if rest:
-            self._unended[vertex] = rest
+            self._unended[pipe] = rest
         if end:
             self._lines(vertex, whole)
 
     def _end_output(self, vertex: str) -> None:
         """Take what a vertex printed last without a line end."""
-        rest = self._unended.pop(vertex, b"")
-        if rest:
-            self._lines(vertex, rest)
+        for pipe in [pipe for pipe in self._unended if pipe[0] == vertex]:
+            self._lines(vertex, self._unended.pop(pipe))
 
     def _lines(self, vertex: str, data: bytes) -> None:
         tail = self._tails.setdefault(vertex, [])

@@ -59,8 +59,17 @@ def run_all(
     """
     cancelled = threading.Event()
     outcomes: dict[int, Outcome[Task, Result]] = {}
+    ends: list[threading.Event] = []
 
     def work(index: int) -> tuple[int, Outcome[Task, Result]]:
+        ended = threading.Event()
+        ends.append(ended)
+        try:
+            return attempt(index)
+        finally:
+            ended.set()
+
+    def attempt(index: int) -> tuple[int, Outcome[Task, Result]]:
         task = tasks[index]
         if cancelled.is_set():
             return index, Outcome(task, None, None, 0.0)
@@ -75,8 +84,10 @@ def run_all(
         return index, Outcome(task, result, None, time.monotonic() - start)
 
     with ThreadPoolExecutor(max_workers=max(1, min(jobs, len(tasks) or 1))) as pool:
-        futures = [pool.submit(work, index) for index in range(len(tasks))]
+        futures = []
         try:
+            # Inside, since Ctrl-C may come while tasks are still being handed over.
+            futures += [pool.submit(work, index) for index in range(len(tasks))]
             for future in as_completed(futures):
                 index, outcome = future.result()
                 outcomes[index] = outcome
@@ -84,5 +95,8 @@ def run_all(
             cancelled.set()
             for future in futures:
                 future.cancel()
+            # The pool does not know a thread in whose start the interrupt came.
+            for ended in ends:
+                ended.wait()
             raise
     return tuple(outcomes[index] for index in range(len(tasks)))

@@ -7,7 +7,9 @@ file, so that an engine gets it once and not with every build.
 from __future__ import annotations
 
 import io
+import platform
 import shutil
+import sys
 import tarfile
 import tempfile
 from importlib.metadata import version
@@ -16,10 +18,13 @@ from typing import TYPE_CHECKING
 
 from uv import find_uv_bin
 
+from twinforge import process
 from twinforge.build.layout import read_layout, stream_archive, write_layout
 from twinforge.render.dockerfile import EPOCH
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from twinforge.build.layout import Layout
     from twinforge.engine.images import Images
 
@@ -34,15 +39,19 @@ def uv_version() -> str:
     return version("uv")
 
 
-def make_uv_context(cache_dir: Path, images: Images, *, driver: str) -> str:
+def make_uv_context(cache_dir: Path, images: Images, *, driver: str, env: Mapping[str, str]) -> str:
     """Return the value of ``--build-context`` that gives a build the file ``/uv``.
 
     Args:
         cache_dir: Where the image layout is kept.
         images: Of the engine, which is given the image where it lacks it.
         driver: Of the builder; only ``docker`` sees the engine's images.
+        env: For uv itself, where this machine's own can't run in an image.
+
+    Raises:
+        CommandError: This is no x86-64 Linux, and the wheel of uv for one can't be had.
     """
-    layout = _layout(cache_dir / "tools" / f"uv-{uv_version()}")
+    layout = _layout(cache_dir / "tools" / f"uv-{uv_version()}", env)
     if driver != "docker":
         return f"oci-layout://{layout.folder.absolute()}@{layout.manifest_digest}"
     reference = f"twinforge/uv:{uv_version()}"
@@ -52,7 +61,19 @@ def make_uv_context(cache_dir: Path, images: Images, *, driver: str) -> str:
     return f"docker-image://{reference}"
 
 
-def _layout(folder: Path) -> Layout:
+def _program(scratch: Path, env: Mapping[str, str]) -> Path:
+    """Return a uv for x86-64 Linux: our own where it is one, else the one of the same version."""
+    own = Path(find_uv_bin())
+    if (sys.platform, platform.machine()) == ("linux", "x86_64"):
+        return own
+    target = scratch / "uv"
+    argv = [str(own), "pip", "install", "--no-config", "--no-deps", "--only-binary", ":all:"]
+    argv += ["--python-platform", "x86_64-manylinux2014", "--target", str(target)]
+    process.run([*argv, f"uv=={uv_version()}"], env=env)
+    return target / "bin" / "uv"
+
+
+def _layout(folder: Path, env: Mapping[str, str]) -> Layout:
     try:
         return read_layout(folder)
     except FileNotFoundError:
@@ -60,7 +81,7 @@ def _layout(folder: Path) -> Layout:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".uv-") as name:
         scratch = Path(name)
         tar = scratch / "root.tar"
-        content = Path(find_uv_bin()).read_bytes()
+        content = _program(scratch, env).read_bytes()
         member = tarfile.TarInfo("uv")
         member.size, member.mode, member.mtime = len(content), _MODE, EPOCH
         with tarfile.open(tar, "w") as archive:

@@ -99,12 +99,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
     except click.exceptions.Exit as error:
         status = error.exit_code
-    except click.Abort:
-        status = _INTERRUPTED
     except click.ClickException as error:
         error.show()
         status = error.exit_code
-    except KeyboardInterrupt:
+    except (click.Abort, KeyboardInterrupt):  # click turns the second into the first
         click.echo("interrupted; run the same command again to go on", err=True)
         status = _INTERRUPTED
     except TwinforgeError as error:

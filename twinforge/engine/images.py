@@ -1,4 +1,6 @@
-"""Images and short-lived containers of an engine, over its API; the one module that imports docker.
+"""Images and short-lived containers of an engine, over its API.
+
+Beside it only the smoke room speaks to that API, through testcontainers.
 
 Building is not here: the API has no BuildKit.
 """

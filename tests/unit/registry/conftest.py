@@ -62,7 +62,7 @@ class FakeRegistry:
 
     def allowed(self, request: httpx.Request) -> bool:
         given = httpx.BasicAuth(USERNAME, PASSWORD)._auth_header
-        return request.headers.get("authorization") == given
+        return bool(request.headers.get("authorization") == given)
 
     def answer(self, request: httpx.Request, body: bytes) -> httpx.Response:
         path = request.url.path
