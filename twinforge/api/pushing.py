@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.request import proxy_bypass_environment
 
 from twinforge.api.building import BuildOptions, local_reference, plan
 from twinforge.api.checks import checks_digest, smoked
@@ -97,20 +98,31 @@ def push(
     work_dir.mkdir(parents=True, exist_ok=True)
     done: list[Pushed] = []
     for part in plan_push(workspace, variants):
+        targets = _targets(workspace, part, options)
         pushed = push_to_all(
             part.items,
-            _targets(workspace, part, options),
+            targets,
             source=workspace.images,
             cache=BlobCache(workspace.state_dir / "blobs.json"),
             work_dir=work_dir,
             listener=workspace.listener,
             ca_bundle=workspace.ca_bundle,
-            proxy=workspace.environ.get("HTTPS_PROXY", ""),
+            proxy=_proxy(workspace, targets),
             jobs=options.jobs,
         )
         write_release(workspace.root, _release(part, pushed))
         done += pushed
     return tuple(done)
+
+
+def _proxy(workspace: Workspace, targets: tuple[Target, ...]) -> str:
+    """Return the proxy that the environment names for the registries, or an empty string."""
+    environ = workspace.environ
+    exempt = {"no": environ.get("NO_PROXY") or environ.get("no_proxy") or ""}
+    hosts = [(target.address or target.repository.host).partition(":")[0] for target in targets]
+    if any(proxy_bypass_environment(host, exempt) for host in hosts):
+        return ""
+    return environ.get("HTTPS_PROXY") or environ.get("https_proxy") or ""
 
 
 def _recipe_push(workspace: Workspace, name: str, nodes: tuple[Node, ...]) -> RecipePush:

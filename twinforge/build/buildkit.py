@@ -132,7 +132,7 @@ class Buildx:
                 cancelled=cancelled,
                 check=False,
             )
-            if cancelled.is_set() and status:
+            if cancelled.is_set() and status < 0:  # else it ended by itself, just before
                 message = f"{spec.name} was cancelled"
                 raise VariantFailedError(message, Failure("", 0, "cancelled", ""))
             if status:

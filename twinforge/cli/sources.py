@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from twinforge.cli.session import Session
 
 __all__ = ["check", "lock", "render", "schema"]
+
+_EVERYTHING = "*"
 
 
 @click.command(epilog="Example: twinforge check --json")
@@ -42,17 +45,18 @@ def check(session: Session, *, as_json: bool) -> None:
     epilog="\b\nExamples:\n"
     "  twinforge lock                        what is not locked yet, or stale\n"
     "  twinforge lock --check                in CI: say whether it is stale\n"
-    "  twinforge lock --upgrade-package numpy"
+    "  twinforge lock --upgrade              the newest of everything\n"
+    "  twinforge lock --upgrade numpy        the newest numpy"
 )
 @click.argument("recipes", nargs=-1)
 @click.option("--check", "only_check", is_flag=True, help="Change nothing; exit 6 when stale.")
-@click.option("--upgrade", is_flag=True, help="Take the newest of everything, bases too.")
 @click.option(
-    "--upgrade-package",
-    "packages",
+    "--upgrade",
     multiple=True,
-    metavar="PACKAGE",
-    help="Take the newest of this package; may be given more than once.",
+    is_flag=False,
+    flag_value=_EVERYTHING,
+    metavar="[PACKAGE]",
+    help="Take the newest of a package, or of everything and the bases too; may be repeated.",
 )
 @click.pass_obj
 def lock(
@@ -60,8 +64,7 @@ def lock(
     *,
     recipes: tuple[str, ...],
     only_check: bool,
-    upgrade: bool,
-    packages: tuple[str, ...],
+    upgrade: tuple[str, ...],
 ) -> None:
     """Pin bases, Debian packages and wheels, the same for CPU and CUDA; then render."""
     with session.workspace() as workspace:
@@ -72,7 +75,15 @@ def lock(
                 f"the {_count(len(names), 'lock')} follow{'s' * (len(names) == 1)} from the recipes"
             )
             return
-        wanted = Upgrade(everything=upgrade, packages=frozenset(packages))
+        wanted = replace(
+            Upgrade.of(name for name in upgrade if name != _EVERYTHING),
+            everything=_EVERYTHING in upgrade,
+        )
+        locks = [lock for name in names if (lock := workspace.lock_of(name)) is not None]
+        for name in wanted.unmatched(locks) if locks else ():
+            known = {wheel.name for lock in locks for v in lock.variants for wheel in v.wheels}
+            message = f"no lock holds the package '{name}'{known_or_close(name, sorted(known))}"
+            raise UsageError(message)
         locked = locking.lock_recipes(workspace, names, wanted)
         fresh = workspace.reread()
         variants = [v for v in fresh.project.variants if v.recipe in names]
