@@ -62,6 +62,8 @@ def lock_recipes(
 ) -> tuple[Locked, ...]:
     """Lock recipes: what is pinned stays unless its inputs changed or ``upgrade`` says so.
 
+    A base that could not be pinned before is tried again.
+
     Raises:
         LockError: Versions can't be resolved, or not with parity.
     """
@@ -70,7 +72,8 @@ def lock_recipes(
     used = {base.name: base for name in recipes for base in _bases(_variants(workspace, name))}
     for base in used.values():
         known = pinned.get(base.name)
-        if upgrade.everything or known is None or known.inputs != base_checksum(base):
+        is_known = known is not None and known.digest and known.inputs == base_checksum(base)
+        if upgrade.everything or not is_known:
             lock = pin_base(
                 base,
                 engine=workspace.engine,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from twinforge.build.bases import Moved, make_base
 from twinforge.build.bootstrap import proxy_environ
 from twinforge.engine.images import Images
-from twinforge.errors import LockError
+from twinforge.errors import LockError, MissingToolError, TwinforgeError
 from twinforge.events import Event, State
 from twinforge.model.recipe import AptPackage
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from twinforge.build.bases import MadeBase
     from twinforge.engine.engine import Engine
     from twinforge.events import Listener
     from twinforge.lock.locked import BaseLock
@@ -60,6 +61,9 @@ class ContainerApt:
     def closure(self, variant: Variant, packages: Sequence[AptPackage]) -> tuple[AptPackage, ...]:
         """Return what installing ``packages`` on the variant's base adds or changes, by name.
 
+        An image that can't be had can't be asked: its packages stay as they were asked for, and the
+        listener is told.
+
         Raises:
             LockError: A package or a version does not exist there, or they exclude each other.
         """
@@ -75,6 +79,10 @@ class ContainerApt:
         )
         words = tuple(sorted(str(package) for package in packages))
         key = (base.reference, words)
+        if key not in self._answers and (reason := self._reason_not_to_ask(base)):
+            text = f"the Debian packages are not pinned: {reason}"
+            self.listener(Event("lock", variant.id, State.NOTE, text))
+            self._answers[key] = tuple(sorted(packages, key=str))
         if key not in self._answers:
             text = f"asking apt on {base.name} for {' '.join(words)}"
             self.listener(Event("lock", variant.id, State.PROGRESS, text))
@@ -83,6 +91,21 @@ class ContainerApt:
                 raise _refusal(variant, packages, status, output)
             self._answers[key] = parse_installed(output)
         return self._answers[key]
+
+    def _reason_not_to_ask(self, base: MadeBase) -> str:
+        """Return why the engine can't run the base, or nothing; an image it lacks is pulled."""
+        if base.is_made:
+            return ""
+        with Images(self.engine) as images:
+            if images.inspect(base.reference) is not None:
+                return ""
+            try:
+                images.pull(base.reference)
+            except MissingToolError:
+                raise
+            except TwinforgeError as error:
+                return error.message
+        return ""
 
 
 def moved_pins(reference: str, pins: Sequence[AptPackage], *, engine: Engine) -> tuple[Moved, ...]:

@@ -46,6 +46,7 @@ __all__ = ["MadeBase", "Moved", "compare_packages", "make_base", "pin_base"]
 STAGE = "base"
 DOCKER_DRIVER = "docker"
 ETC = Path("/etc")
+REPOSITORY = "twinforge/base:"
 INSPECT_TIMEOUT_S = 60.0
 _SHOWN = 8
 
@@ -86,6 +87,11 @@ class MadeBase:
     layout: Path | None
     manifest_digest: str
 
+    @property
+    def is_made(self) -> bool:
+        """Whether it was bootstrapped, and is no image of a registry."""
+        return self.reference.startswith(REPOSITORY)
+
     def context(self, driver: str) -> str:
         """Return the value of ``--build-context`` for a builder with this driver.
 
@@ -94,8 +100,7 @@ class MadeBase:
         Raises:
             BuildError: The builder needs the layout and only the engine has the base.
         """
-        is_made = self.reference.startswith("twinforge/base:")
-        if driver == DOCKER_DRIVER or not is_made:
+        if driver == DOCKER_DRIVER or not self.is_made:
             return f"docker-image://{self.reference}"
         if self.layout is None:
             message = (
@@ -180,12 +185,14 @@ def pin_base(base: Base, *, engine: Engine, cache_dir: Path, listener: Listener)
         with cache.held():
             record, _ = _bootstrap(base, base.source, cache, engine, listener)
         return BaseLock(base.name, "bootstrap", record.digest, record.packages, "")
-    digest, reason = _read_digest(base.source, engine)
-    if reason:
-        _tell(listener, base, State.NOTE, f"not pinned: {reason}")
-    else:
+    digest, complaint = _read_digest(base.source, engine)
+    if digest:
         _tell(listener, base, State.DONE, f"{base.source} is {digest}")
-    return BaseLock(base.name, "image", digest, {}, reason)
+        return BaseLock(base.name, "image", digest, {}, "")
+    # The complaint names this machine's resolver and the like, which no committed file should hold.
+    reason = f"no registry answered for '{base.source}'"
+    _tell(listener, base, State.NOTE, f"not pinned: {reason}: {complaint}")
+    return BaseLock(base.name, "image", "", {}, reason)
 
 
 def _registry_base(name: str, source: Reference, lock: BaseLock | None) -> MadeBase:
@@ -196,7 +203,7 @@ def _registry_base(name: str, source: Reference, lock: BaseLock | None) -> MadeB
 
 
 def _read_digest(source: Reference, engine: Engine) -> tuple[str, str]:
-    """Return a digest and no reason, or no digest and the reason."""
+    """Return a digest and no complaint, or no digest and the complaint."""
     if source.digest is not None:
         return str(source.digest), ""
     argv = [engine.docker, "buildx", "imagetools", "inspect", "--format", "{{json .Manifest}}"]
@@ -204,10 +211,9 @@ def _read_digest(source: Reference, engine: Engine) -> tuple[str, str]:
         [*argv, str(source)], env=engine.env, timeout_s=INSPECT_TIMEOUT_S, check=False
     )
     if done.status < 0:
-        return "", f"no registry answered for '{source}' within {INSPECT_TIMEOUT_S:.0f} s"
+        return "", f"nothing came within {INSPECT_TIMEOUT_S:.0f} s"
     if done.status:
-        last = done.stderr.strip().rsplit("\n", 1)[-1]
-        return "", f"no registry answered for '{source}': {last.removeprefix('ERROR: ')}"
+        return "", done.stderr.strip().rsplit("\n", 1)[-1].removeprefix("ERROR: ")
     return str(Digest.parse(json.loads(done.stdout)["digest"])), ""
 
 
@@ -307,7 +313,7 @@ def _complaint(error: CommandError) -> str:
 
 
 def _reference(base: Base, digest: str) -> str:
-    return f"twinforge/base:{base.name}-{digest.removeprefix('sha256:')[:16]}"
+    return f"{REPOSITORY}{base.name}-{digest.removeprefix('sha256:')[:16]}"
 
 
 def _key(source: Bootstrap, pinned: str) -> str:

@@ -30,6 +30,7 @@ __all__ = ["Image", "Images"]
 
 TIMEOUT_S = 300
 CHUNK_BYTES = 1 << 20
+PLATFORM = "linux/amd64"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,15 @@ class Images:
             except APIError as error:
                 if error.status_code != HTTPStatus.NOT_FOUND:
                     raise
+
+    def pull(self, reference: str) -> None:
+        """Fetch an image from its registry, with the credentials that ``docker login`` stored.
+
+        Raises:
+            TwinforgeError: The registry does not answer, or does not have it.
+        """
+        with self._asking(f"pulling '{reference}'") as client:
+            client.images.pull(reference, platform=PLATFORM)
 
     def load(self, archive: Path | Iterable[bytes]) -> None:
         """Load the images of an archive (``docker save``, or an OCI layout), packed or not."""

@@ -12,6 +12,7 @@ import json
 import re
 import shlex
 import unicodedata
+from itertools import cycle
 
 __all__ = [
     "dockerfile_string",
@@ -25,6 +26,7 @@ __all__ = [
 # Controls, surrogates (no UTF-8), line and paragraph separators; what is left can't end a line in
 # anything that reads one.
 _ENDS_LINES = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_BEFORE_QUOTE = re.compile(r'(\\+)(?="|\Z)')
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+:~=/@-]*")
 
@@ -71,8 +73,13 @@ def dockerfile_string(text: str) -> str:
     >>> print(dockerfile_string('a "b" $HOME'))
     "a \"b\" \$HOME"
     """
-    escaped = one_line(text).replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
-    return f'"{escaped}"'
+    # Backslashes before a quote go between two quoted parts: BuildKit reads both forms, but hadolint
+    # takes the quote after an escaped backslash for an escaped quote.
+    parts = _BEFORE_QUOTE.split(one_line(text))
+    return "".join(
+        part.replace("\\", "\\\\") if is_run else f'"{_escaped(part)}"'
+        for part, is_run in zip(parts, cycle((False, True)), strict=False)
+    )
 
 
 def shell_word(text: str) -> str:
@@ -90,3 +97,7 @@ def shell_command(script: str) -> str:
     ["/bin/sh", "-euc", "make\nFROM x"]
     """
     return json.dumps(["/bin/sh", "-euc", script], ensure_ascii=True)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")

@@ -42,6 +42,8 @@ VARIANT = Variant(
     "3.11",
 )
 BASE_LOCK = BaseLock("debian-12", "bootstrap", "sha256:" + "b" * 64, {"python3.11": "3.11.2"}, "")
+QUOTED = r'"(?:[^"\\]|\\.)*"'
+UNQUOTED = r"\\\\"
 HEREDOC = re.compile(r"\d*<<-?[^<]")
 
 
@@ -91,21 +93,28 @@ def _read_pairs(arguments: str) -> dict[str, str]:
     r"""Return the names and values of ``ENV`` and ``LABEL``, as BuildKit's lexer reads them.
 
     In double quotes a backslash takes the meaning of a quote, a dollar sign and a backslash, and
-    stands for itself before anything else. A dollar sign that has kept its meaning is refused.
+    stands for itself before anything else. Outside of quotes only escaped backslashes are taken
+    here. A dollar sign that has kept its meaning is refused.
 
     Source: https://github.com/moby/buildkit/blob/master/frontend/dockerfile/shell/lex.go
     """
     pairs: dict[str, str] = {}
     rest = arguments
     while rest:
-        found = re.match(r'([A-Za-z_][A-Za-z0-9_.-]*)="((?:[^"\\]|\\.)*)"(?:\s+|$)', rest)
+        found = re.match(rf"([A-Za-z_][A-Za-z0-9_.-]*)=((?:{QUOTED}|{UNQUOTED})+)(?:\s+|$)", rest)
         assert found, rest
         assert found[1] not in pairs
-        value = re.sub(r'\\(["$\\])|(\$)', lambda part: part[1] or "\0", found[2])
-        assert "\0" not in value, f"a variable is expanded in {found[2]}"
-        pairs[found[1]] = value
+        pairs[found[1]] = "".join(map(_unquoted, re.findall(f"{QUOTED}|{UNQUOTED}", found[2])))
         rest = rest[found.end() :]
     return pairs
+
+
+def _unquoted(part: str) -> str:
+    if not part.startswith('"'):
+        return part[1]
+    value = re.sub(r'\\(["$\\])|(\$)', lambda found: found[1] or "\0", part[1:-1])
+    assert "\0" not in value, f"a variable is expanded in {part}"
+    return value
 
 
 # Of the session's scope, since hypothesis refuses fixtures of a function's.
