@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.engine.registry_server import RegistryServer, running_registry
+from tests.registry_server import RegistryServer, running_registry
 from twinforge.engine.images import Images
 from twinforge.errors import ContentConflictError, RegistryRefusedError
 from twinforge.events import ignore

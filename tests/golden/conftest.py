@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 UPDATE = "--update-golden"
-Compare = "Callable[[Path, Mapping[str, str]], None]"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,13 +24,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture
-def compare_golden(request: pytest.FixtureRequest) -> Callable[[Path, Mapping[str, str]], None]:
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are written; the option exists only where pytest was given this folder."""
+    return bool(request.config.getoption(UPDATE, default=False))
+
+
+@pytest.fixture
+def compare_golden(*, update_golden: bool) -> Callable[[Path, Mapping[str, str]], None]:
     """Compare a folder with what must stand in it: path in the folder -> text, and nothing else."""
-    # The option is there only when this folder is named on the command line.
-    update = bool(request.config.getoption(UPDATE, default=False))
 
     def compare(folder: Path, expected: Mapping[str, str]) -> None:
-        if update:
+        if update_golden:
             _write(folder, expected)
             return
         differences = _differences(folder, expected)

@@ -18,9 +18,7 @@ PROJECTS = Path(__file__).parent / "projects"
 def rendered(root: Path) -> dict[str, dict[str, str]]:
     """Return all files of each recipe of a project: recipe -> path below ``variants`` -> text."""
     workspace = Workspace(root, environ={}, engine_dir=root, cache_dir=root)
-    files: dict[str, dict[str, str]] = {
-        recipe.name: {} for recipe in workspace.project.recipes
-    }
+    files: dict[str, dict[str, str]] = {recipe.name: {} for recipe in workspace.project.recipes}
     for item in render_variants(workspace, workspace.project.variants):
         for name, text in item.files.items():
             files[item.variant.recipe][f"{item.variant.slug}/{name}"] = text
@@ -45,5 +43,7 @@ def test_no_recipe_has_gone_and_left_its_files() -> None:
 def test_more_big_wheels_than_layers_are_put_together() -> None:
     [files] = rendered(PROJECTS / "many-wheels").values()
     [dockerfile] = (text for name, text in files.items() if name.endswith("/Dockerfile"))
-    copies = [line for line in dockerfile.splitlines() if line.startswith("COPY --link --from=wheels-")]
+    copies = [
+        line for line in dockerfile.splitlines() if line.startswith("COPY --link --from=wheels-")
+    ]
     assert len(copies) == 40

@@ -120,6 +120,7 @@ def build(
     inputs = Inputs(workspace, tuple(variants), options.locked)
     check_rendered(workspace.root, inputs.committed, orphans=False)
     current = _plan(inputs, options)
+    _tag_current(workspace, current)
     if not current.todo:
         return current, ()
     builder = Buildx(workspace.engine, options.builder)
@@ -135,7 +136,7 @@ def build(
         workspace.cache_dir, workspace.images, driver=driver, env=workspace.child_environ
     )
 
-    def worker(node: Node, cancelled: threading.Event) -> Made:
+    def attempt(node: Node, cancelled: threading.Event) -> Made:
         try:
             return _build_node(inputs, node, contexts, builder, cancelled)
         except VariantFailedError as error:
@@ -143,6 +144,14 @@ def build(
                 raise
         again = replace(node, key=inputs.key(node.variant))
         return _build_node(inputs, again, contexts, builder, cancelled)
+
+    def worker(node: Node, cancelled: threading.Event) -> Made:
+        try:
+            return attempt(node, cancelled)
+        except TwinforgeError as error:
+            text = error.message.partition("\n")[0]
+            workspace.listener(Event("build", node.variant.id, State.FAILED, text))
+            raise
 
     outcomes = run_all(current.todo, worker, jobs=options.jobs, fail_fast=options.fail_fast)
     return current, outcomes
@@ -157,6 +166,20 @@ def _plan(inputs: Inputs, options: BuildOptions) -> Plan:
         present=workspace.images.by_label(KEY_LABEL),
         force=options.force,
     )
+
+
+def _tag_current(workspace: Workspace, current: Plan) -> None:
+    """Let the tags of each current variant name its image.
+
+    The version tag names another one after a change that was taken back, and none where a run was
+    interrupted between the image and its tag, or where another project built the same content.
+    """
+    held = workspace.images.references()
+    for node in current.nodes:
+        for tag in (content_tag(node.key.hex), node.variant.tag) if node.image_id else ():
+            reference = local_reference(workspace, node.variant, tag)
+            if held.get(reference) != node.image_id:
+                workspace.images.tag(node.image_id, reference)
 
 
 def _make_bases(inputs: Inputs, current: Plan, driver: str) -> dict[str, MadeBase]:
@@ -223,17 +246,13 @@ def _build_node(
 
     tell(Event("build", variant.id, State.STARTED, node.why))
     start = time.monotonic()
-    try:
-        with workspace.log_path("build", variant).open("w", encoding="utf-8", buffering=1) as log:
-            image_id = builder.build(
-                _spec(inputs, node, contexts),
-                log=lambda line: print(line, file=log),
-                on_step=on_step,
-                cancelled=cancelled,
-            )
-    except TwinforgeError as error:
-        tell(Event("build", variant.id, State.FAILED, error.message.partition("\n")[0]))
-        raise
+    with workspace.log_path("build", variant).open("w", encoding="utf-8", buffering=1) as log:
+        image_id = builder.build(
+            _spec(inputs, node, contexts),
+            log=lambda line: print(line, file=log),
+            on_step=on_step,
+            cancelled=cancelled,
+        )
     # The version tag is set after the image is complete, so that an interrupted run moves none.
     workspace.images.tag(image_id, local_reference(workspace, variant))
     built = Built(node.key.hex, node.key.parts, image_id, time.monotonic() - start)

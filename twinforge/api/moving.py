@@ -63,8 +63,10 @@ class Moves:
     def record_base(self, locked: str, now: str) -> None:
         """Remember what became of a base; the same again means that it has not moved."""
         with self._lock:
+            if self.base_digest(locked) == now:
+                return
             if locked == now:
-                self.bases.pop(locked, None)
+                del self.bases[locked]
             else:
                 self.bases[locked] = now
             self._write()

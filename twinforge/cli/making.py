@@ -10,7 +10,7 @@ from twinforge.api import building
 from twinforge.api.building import BuildOptions
 from twinforge.api.summary import summarise
 from twinforge.cli.variants import SELECTORS, first_hint, selectors_argument
-from twinforge.errors import BuildError
+from twinforge.errors import BuildError, StaleError
 from twinforge.report.summary import render_summary
 from twinforge.report.tables import Column, render_table
 
@@ -101,10 +101,12 @@ def build(  # noqa: PLR0913 - the options of the command line
                 f"nothing changed: {len(done.nodes)} of {len(done.nodes)} images are up to date"
             )
         session.show(render_summary(summary, style=session.style))
-    failed = [outcome for outcome in outcomes if outcome.result is None]
+    failed = [outcome.error for outcome in outcomes if outcome.error is not None]
     if failed:
-        message = f"{len(failed)} of {len(done.nodes)} variants did not build"
-        raise BuildError(message, hint=first_hint(outcomes) or "the log of each is named above")
+        kind = StaleError if all(isinstance(one, StaleError) for one in failed) else BuildError
+        skipped = f", {len(summary.skipped)} were not tried" if summary.skipped else ""
+        message = f"{len(failed)} of {len(done.nodes)} variants did not build{skipped}"
+        raise kind(message, hint=first_hint(outcomes) or "the log of each is named above")
 
 
 def _node_json(node: Node) -> dict[str, object]:

@@ -110,6 +110,12 @@ class Images:
             found = client.api.images(filters={"label": label})
         return {image["Labels"][label]: image["Id"] for image in found}
 
+    def references(self) -> dict[str, str]:
+        """Return the image id of every reference in the engine; one call for any number."""
+        with self._asking("listing images") as client:
+            found = client.api.images()
+        return {name: image["Id"] for image in found for name in image["RepoTags"] or ()}
+
     def layer_sizes(self, image_id: str) -> dict[str, int]:
         """Return the unpacked size in bytes of each of an image's layers, by diff id.
 

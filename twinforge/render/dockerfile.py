@@ -72,7 +72,7 @@ def base_name(variant: Variant, lock: BaseLock | None) -> BaseName:
     return f"{source}@{digest}" if digest and not source.digest else str(source)
 
 
-def render_files(  # noqa: PLR0913 - all that decides the files, and nothing else
+def render_files(
     recipe: Recipe,
     variant: Variant,
     lock: VariantLock,

@@ -44,6 +44,7 @@ VARIANT = Variant(
 BASE_LOCK = BaseLock("debian-12", "bootstrap", "sha256:" + "b" * 64, {"python3.11": "3.11.2"}, "")
 QUOTED = r'"(?:[^"\\]|\\.)*"'
 UNQUOTED = r"\\\\"
+RAW_WORD = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s"'\\])+""")
 HEREDOC = re.compile(r"\d*<<-?[^<]")
 
 
@@ -82,8 +83,8 @@ def _read(text: str) -> list[tuple[str, str]]:
         name, _, arguments = (joined + line).strip().partition(" ")
         joined = ""
         assert re.fullmatch(r"[A-Z]+", name), name
-        if not arguments.startswith("["):
-            assert not any(HEREDOC.match(word) for word in arguments.split())
+        if name in {"ADD", "COPY", "RUN"}:
+            assert not any(HEREDOC.match(word) for word in RAW_WORD.findall(arguments))
         instructions.append((name, arguments.strip()))
     assert not joined
     return instructions

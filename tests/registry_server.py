@@ -33,17 +33,20 @@ class RegistryServer:
 
 
 @contextmanager
-def running_registry(folder: Path) -> Iterator[RegistryServer]:
+def running_registry(
+    folder: Path, *, username: str = "twin", password: str = ""
+) -> Iterator[RegistryServer]:
     """Run a registry with its data in ``folder``, and end it afterwards.
 
-    That there is none is a failure of the test that asked for one, never a skip.
+    It lets in one user, whose password is made up unless it is given. That there is no registry is a
+    failure of the test that asked for one, never a skip.
     """
     _install_missing()
     folder.mkdir(parents=True, exist_ok=True)
     storage = folder / "storage"
-    password = secrets.token_urlsafe(16)
+    password = password or secrets.token_urlsafe(16)
     entry = subprocess.run(
-        ["htpasswd", "-niB", "twin"], input=password, text=True, capture_output=True, check=True
+        ["htpasswd", "-niB", username], input=password, text=True, capture_output=True, check=True
     ).stdout
     (folder / "htpasswd").write_text(entry)
     port = _free_port()
@@ -59,7 +62,7 @@ def running_registry(folder: Path) -> Iterator[RegistryServer]:
         )
     try:
         _wait(server, port, log)
-        yield RegistryServer(f"127.0.0.1:{port}", "twin", password, storage, log)
+        yield RegistryServer(f"127.0.0.1:{port}", username, password, storage, log)
     finally:
         server.terminate()
         try:
