@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["BuildOptions", "Made", "build", "dry_run", "local_reference", "plan"]
 
 KEY_LABEL = "io.twinforge.key"
-LOCK_LABEL = "io.twinforge.lock"
 _APT_STAGE = "system"
 
 
@@ -205,7 +204,6 @@ def _spec(inputs: Inputs, node: Node, shared: Mapping[str, str]) -> BuildSpec:
     """Return what builds a node; ``shared`` are the named contexts that do not depend on it."""
     workspace, variant = inputs.workspace, node.variant
     recipe = workspace.project.recipe(variant.recipe)
-    lock = workspace.lock_of(variant.recipe)
     staged = workspace.state_dir / "staged"
     used = {base_name(variant, None), "uv"}
     contexts = {name: value for name, value in shared.items() if name in used}
@@ -225,7 +223,7 @@ def _spec(inputs: Inputs, node: Node, shared: Mapping[str, str]) -> BuildSpec:
         folder=stage_context(inputs.files(variant), staged / "contexts" / variant.id),
         contexts=contexts,
         secrets=secrets,
-        labels={KEY_LABEL: node.key.hex, LOCK_LABEL: lock.checksum if lock else ""},
+        labels={KEY_LABEL: node.key.hex},
         tags=(local_reference(workspace, variant, content_tag(node.key.hex)),),
         epoch=EPOCH,
     )

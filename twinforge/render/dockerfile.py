@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from functools import cache
@@ -108,7 +109,7 @@ def render_files(
         "steps": recipe.steps,
         "indexes": recipe.indexes,
         "env": tuple(recipe.env.items()),
-        "labels": _labels(recipe, variant),
+        "labels": _labels(recipe, variant, lock),
         "epoch": EPOCH,
     }
     environment = _own(template) if template else _shipped()
@@ -133,14 +134,17 @@ def _has_python(variant: Variant, base: BaseLock | None) -> bool:
     return base is not None and f"python{variant.python}" in base.packages
 
 
-def _labels(recipe: Recipe, variant: Variant) -> tuple[tuple[str, str], ...]:
-    """Labels that follow from the recipe; the build adds the content key and the lock's checksum.
+def _labels(recipe: Recipe, variant: Variant, lock: VariantLock) -> tuple[tuple[str, str], ...]:
+    """Labels that follow from recipe and lock; the build adds the content key.
+
+    ``io.twinforge.lock`` is the sha256 of all pins of Python and Debian packages.
 
     Source: https://github.com/opencontainers/image-spec/blob/main/annotations.md
     """
     pairs = {
         "io.twinforge.accelerator": variant.accelerator.name,
         "io.twinforge.cuda": variant.accelerator.cuda,
+        "io.twinforge.lock": _lock_digest(lock),
         "io.twinforge.recipe": recipe.name,
         "io.twinforge.variant": variant.slug,
         "org.opencontainers.image.description": recipe.description,
@@ -148,6 +152,11 @@ def _labels(recipe: Recipe, variant: Variant) -> tuple[tuple[str, str], ...]:
         "org.opencontainers.image.version": recipe.version,
     }
     return tuple((name, value) for name, value in pairs.items() if value)
+
+
+def _lock_digest(lock: VariantLock) -> str:
+    pins = [*(str(package) for package in lock.apt), requirements_text(lock.wheels)]
+    return hashlib.sha256("\n".join(pins).encode()).hexdigest()
 
 
 def _variant_json(
@@ -206,6 +215,7 @@ def _environment(loader: PackageLoader | ChoiceLoader) -> ImmutableSandboxedEnvi
         quoting.plain_word,
         quoting.shell_command,
         quoting.shell_word,
+        quoting.timeless,
     ):
         environment.filters[function.__name__] = function
     return environment

@@ -21,6 +21,7 @@ __all__ = [
     "plain_word",
     "shell_command",
     "shell_word",
+    "timeless",
 ]
 
 # Controls, surrogates (no UTF-8), line and paragraph separators; what is left can't end a line in
@@ -85,6 +86,18 @@ def dockerfile_string(text: str) -> str:
 def shell_word(text: str) -> str:
     """Return the text as one word of a POSIX shell on one line."""
     return shlex.quote(one_line(text))
+
+
+def timeless(script: str, epoch: int) -> str:
+    """Return a script that runs another and then gives what it wrote a fixed time.
+
+    Two runs of the script then give the same layer, as long as the contents are the same. The stamp
+    is in a folder that the template mounts, so it is no part of the layer.
+    """
+    return (
+        f"touch /run/twinforge/before\n(\n{script.rstrip()}\n)\n"
+        f"find / -xdev -newer /run/twinforge/before -exec touch -hcd @{epoch} {{}} +"
+    )
 
 
 def shell_command(script: str) -> str:

@@ -16,7 +16,8 @@ from twinforge.model.matrix import Base
 from twinforge.model.place import Place
 from twinforge.model.recipe import AptPackage
 from twinforge.model.reference import Reference
-from twinforge.render.dockerfile import render_files
+from twinforge.render.dockerfile import EPOCH, render_files
+from twinforge.render.quoting import timeless
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -174,7 +175,9 @@ def test_a_step_is_read_back_as_one_script(renderer: Renderer, text: str) -> Non
     if change is None:
         return
     assert change.name == "RUN"
-    assert json.loads(change.mine) == ["/bin/sh", "-euc", text]
+    mount, _, command = change.mine.partition(" ")
+    assert mount == "--mount=type=tmpfs,target=/run/twinforge"
+    assert json.loads(command) == ["/bin/sh", "-euc", timeless(text, EPOCH)]
 
 
 @given(text=TEXT)
