@@ -17,8 +17,6 @@ from tests.e2e.conftest import NOT_THE_PASSWORD
 from twinforge.errors import ImpossibleError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.e2e.conftest import Built, PushedTwice
     from tests.e2e.workbench import Project
     from tests.registry_server import RegistryServer
@@ -62,7 +60,7 @@ def pinned(digits: Project, registry: RegistryServer, slug: str) -> str:
 def test_a_wrong_password_is_refused_and_shown_nowhere(pushed: PushedTwice) -> None:
     assert pushed.refused.status == 1
     assert "status 401" in pushed.refused.err
-    assert f"hint: the registry does not know this name and password: run 'docker login " in (
+    assert "hint: the registry does not know this name and password: run 'docker login " in (
         pushed.refused.err
     )
     assert NOT_THE_PASSWORD not in pushed.refused.said
@@ -199,7 +197,7 @@ def assert_valid(requests: list[dict[str, Any]]) -> None:
             "EndpointConfigArn": "arn:aws:sagemaker:eu-west-1:123456789012:endpoint-config/it"
         },
     }
-    methods = {name: method for method, name in client.meta.method_to_api_mapping.items()}
+    methods = {operation: name for name, operation in client.meta.method_to_api_mapping.items()}
     with Stubber(client) as stubber:
         for request in requests:
             method = methods[request["operation"]]
@@ -207,8 +205,7 @@ def assert_valid(requests: list[dict[str, Any]]) -> None:
             getattr(client, method)(**request["parameters"])
 
 
-def test_a_deployment_without_dry_run_is_refused(digits: Project, tmp_path: Path) -> None:
-    del tmp_path
+def test_a_deployment_without_dry_run_is_refused(digits: Project) -> None:
     refused = digits.run(
         *("deploy", "digits", "--endpoint", "numbers", "--instance", "ml.m4.xlarge"),
         *("--model", "s3://bucket/model.tar.gz"),

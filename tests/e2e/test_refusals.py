@@ -20,7 +20,7 @@ def test_an_image_that_was_built_and_not_smoked_is_not_pushed(tiny: Project) -> 
     tiny.must("smoke", slug)
     assert slug in tiny.must("push", slug, "--dry-run").out
     tiny.edit("recipes/tiny.yaml", "program: program", "program: program\nenv: {LEVEL: high}")
-    tiny.must("lock")  # the lock knows which recipe it is of
+    tiny.must("render")
     unbuilt = tiny.run("push", slug, "--registry", NOWHERE)
     assert unbuilt.status == 1
     assert f"{slug} is not built (changed: Dockerfile)" in unbuilt.err

@@ -150,6 +150,8 @@ def test_a_variant_without_cuda_has_no_label_for_it(
         read_pairs(read_dockerfile(text["Dockerfile"])[-1][1])
         for text in (render(make_recipe(description="")), render(variant=cuda))
     ]
+    # One lock, one label: what the accelerator is called is no pin.
+    assert len({each.pop("io.twinforge.lock") for each in labels}) == 1
     assert labels == [
         {
             "io.twinforge.accelerator": "cpu",
