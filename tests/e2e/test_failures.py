@@ -26,14 +26,14 @@ INTERRUPT_S = 15
 
 def break_other(tiny: Project, step: str) -> None:
     tiny.edit("recipes/other.yaml", "program: program", f'program: program\nsteps: ["{step}"]')
-    tiny.must("lock", "other")
+    tiny.must("render", "other")
 
 
 def mend_other(tiny: Project) -> None:
     lines = tiny.read("recipes/other.yaml").splitlines()
     kept = [line for line in lines if not line.startswith("steps: ")]
     (tiny.root / "recipes/other.yaml").write_text("\n".join(kept) + "\n")
-    tiny.must("lock", "other")
+    tiny.must("render", "other")
 
 
 def tag_of(tiny: Project, variant: str) -> str:

@@ -27,20 +27,18 @@ CPU, CUDA = "cpu-py3.11-debian12", "cu129-py3.11-debian12"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
-ANY_MANIFEST = ", ".join(
-    (
-        DOCKER_MANIFEST,
-        "application/vnd.docker.distribution.manifest.list.v2+json",
-        "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.oci.image.index.v1+json",
-    )
-)
+ANY_MANIFEST = [
+    DOCKER_MANIFEST,
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.image.index.v1+json",
+]
 
 
 def fetch(registry: RegistryServer, path: str) -> tuple[str, bytes]:
     """Ask the registry as any client does; return the media type and the body."""
     login = base64.b64encode(f"{registry.username}:{registry.password}".encode()).decode()
-    headers = {"Authorization": f"Basic {login}", "Accept": ANY_MANIFEST}
+    headers = {"Authorization": f"Basic {login}", "Accept": ", ".join(ANY_MANIFEST)}
     request = urllib.request.Request(f"http://{registry.host}/v2/{path}", headers=headers)
     with urllib.request.urlopen(request) as answer:
         return answer.headers["Content-Type"], answer.read()
@@ -115,9 +113,7 @@ def test_every_tag_is_one_docker_image_whose_config_is_the_image_that_was_smoked
         assert {layer["mediaType"] for layer in manifest["layers"]} == {DOCKER_LAYER}
 
 
-def test_the_registry_has_no_other_tags(
-    digits: Project, version: str, pushed: PushedTwice
-) -> None:
+def test_the_registry_has_no_other_tags(digits: Project, version: str, pushed: PushedTwice) -> None:
     _, body = fetch(pushed.registry, f"{digits.prefix}/digits/tags/list")
     keys = {f"key-{variant['key'][:16]}" for variant in release(digits).values()}
     assert set(json.loads(body)["tags"]) == {

@@ -51,9 +51,7 @@ class Project:
     prefix: str
     env: Mapping[str, str] = field(default_factory=dict)
 
-    def run(
-        self, *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None
-    ) -> Done:
+    def run(self, *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Done:
         """Run the program to its end."""
         done = subprocess.run(
             self._argv(arguments),
@@ -67,9 +65,7 @@ class Project:
         )
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def must(
-        self, *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None
-    ) -> Done:
+    def must(self, *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Done:
         """Run what must succeed."""
         done = self.run(*arguments, stdin=stdin, env=env)
         assert done.status == 0, f"{' '.join(arguments)} ended with {done.status}:\n{done.said}"
