@@ -33,7 +33,15 @@ if TYPE_CHECKING:
     from twinforge.build.progress import Failure
     from twinforge.model.variant import Variant
 
-__all__ = ["BuildOptions", "Made", "build", "dry_run", "local_reference", "plan"]
+__all__ = [
+    "BuildOptions",
+    "Made",
+    "build",
+    "dry_run",
+    "local_reference",
+    "plan",
+    "references_of",
+]
 
 KEY_LABEL = "io.twinforge.key"
 _APT_STAGE = "system"
@@ -71,6 +79,16 @@ def local_reference(workspace: Workspace, variant: Variant, tag: str = "") -> st
     project = workspace.project
     repository = local_repository(project.recipe(variant.recipe), project.matrix)
     return f"{repository}:{tag or variant.tag}"
+
+
+def references_of(workspace: Workspace, nodes: Sequence[Node]) -> dict[str, str]:
+    """Return the references that the images of current nodes have in the engine, with their ids."""
+    return {
+        local_reference(workspace, node.variant, tag): node.image_id
+        for node in nodes
+        if node.image_id
+        for tag in (content_tag(node.key.hex), node.variant.tag)
+    }
 
 
 def plan(workspace: Workspace, variants: Sequence[Variant], options: BuildOptions) -> Plan:
@@ -174,11 +192,9 @@ def _tag_current(workspace: Workspace, current: Plan) -> None:
     interrupted between the image and its tag, or where another project built the same content.
     """
     held = workspace.images.references()
-    for node in current.nodes:
-        for tag in (content_tag(node.key.hex), node.variant.tag) if node.image_id else ():
-            reference = local_reference(workspace, node.variant, tag)
-            if held.get(reference) != node.image_id:
-                workspace.images.tag(node.image_id, reference)
+    for reference, image_id in references_of(workspace, current.nodes).items():
+        if held.get(reference) != image_id:
+            workspace.images.tag(image_id, reference)
 
 
 def _make_bases(inputs: Inputs, current: Plan, driver: str) -> dict[str, MadeBase]:
@@ -215,7 +231,8 @@ def _spec(inputs: Inputs, node: Node, shared: Mapping[str, str]) -> BuildSpec:
         )
     )
     secrets = {"ca": workspace.ca_bundle} if workspace.ca_bundle else {}
-    netrc = Path(workspace.environ.get("NETRC") or "~/.netrc").expanduser()
+    environ = workspace.environ
+    netrc = Path(environ.get("NETRC") or f"{environ.get('HOME', '')}/.netrc")
     if recipe.indexes and netrc.is_file():
         secrets["netrc"] = netrc
     return BuildSpec(

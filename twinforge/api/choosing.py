@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twinforge.errors import UsageError
+from twinforge.model.suggest import known_or_close
 from twinforge.registry.releases import read_release
 from twinforge.sagemaker.hosting import Placement, Request, hosting_requests, parse_instance
 from twinforge.sagemaker.model import check_requests
@@ -82,8 +83,8 @@ def plan_deployment(  # noqa: PLR0913 - an endpoint's parts, all by keyword
 def _release(workspace: Workspace, recipe: str) -> Release:
     known = [found.name for found in workspace.project.recipes]
     if recipe not in known:
-        message = f"there is no recipe '{recipe}'"
-        raise UsageError(message, hint=f"there are: {', '.join(known)}")
+        message = f"there is no recipe '{recipe}'{known_or_close(recipe, known)}"
+        raise UsageError(message)
     release = read_release(workspace.root, recipe)
     if release is None:
         message = f"nothing of the recipe '{recipe}' was released"

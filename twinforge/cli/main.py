@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from twinforge.cli.session import Session
-from twinforge.errors import TwinforgeError
+from twinforge.errors import ProjectError, TwinforgeError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["main", "twinforge"]
 
 _INTERRUPTED = 130
+_NO_VERB = getattr(click.exceptions, "NoArgsIsHelpError", ())
+"""What click raises for no verb since 8.2; before, it printed the help itself."""
 _EPILOG = """\b
 Exit status: 0 success, 1 something failed, 2 wrong usage, 3 nothing is known,
 4 impossible, 5 wrong recipe or matrix, 6 stale files, 7 missing engine or
@@ -60,9 +62,13 @@ class _Verbs(click.Group):
         return list(_VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        del ctx
         if cmd_name not in _VERBS:
-            return None
+            if ctx.resilient_parsing:  # the shell completes a word that is not whole yet
+                return None
+            from twinforge.model.suggest import known_or_close  # noqa: PLC0415 - for this error only
+
+            message = f"there is no verb '{cmd_name}'{known_or_close(cmd_name, list(_VERBS))}"
+            raise UsageError(message, hint="see `twinforge --help`")
         module = import_module(f"twinforge.cli.{_VERBS[cmd_name]}")
         command: click.Command = getattr(module, cmd_name)
         return command
@@ -100,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except click.exceptions.Exit as error:
         status = error.exit_code
     except click.ClickException as error:
-        error.show()
+        _show_usage(error)
         status = error.exit_code
     except (click.Abort, KeyboardInterrupt):  # click turns the second into the first
         click.echo("interrupted; run the same command again to go on", err=True)
@@ -108,12 +114,35 @@ def main(argv: Sequence[str] | None = None) -> None:
     except TwinforgeError as error:
         if debug:
             traceback.print_exc()
-        click.echo(f"error: {error.message}", err=True)
-        if error.hint:
-            click.echo(f"hint: {error.hint}", err=True)
+        _show(error)
         status = error.exit_status
     except BrokenPipeError:
         # Whoever read our output has gone; saying so would only raise again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 1
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _show(error: TwinforgeError) -> None:
+    if isinstance(error, ProjectError):
+        # Each problem begins its line, which is where editors look for a place to jump to.
+        click.echo(error.message, err=True)
+        count = len(error.problems)
+        message = f"{count} problem{'' if count == 1 else 's'} in the project's files"
+    else:
+        message = error.message
+    click.echo(f"error: {message}", err=True)
+    if error.hint:
+        click.echo(f"hint: {error.hint}", err=True)
+
+
+def _show_usage(error: click.ClickException) -> None:
+    """Show click's error as one of ours; the help that stands for no verb at all stays help."""
+    if isinstance(error, _NO_VERB):
+        error.show()
+        return
+    message = error.format_message().removesuffix(".")
+    click.echo(f"error: {message[:1].lower()}{message[1:]}", err=True)
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is not None:
+        click.echo(f"hint: see `{context.command_path} --help`", err=True)

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from twinforge.api import building
-from twinforge.api.building import BuildOptions
-from twinforge.api.summary import summarise
+from twinforge.api.recall import recall, remember
 from twinforge.cli.variants import SELECTORS, first_hint, selectors_argument
 from twinforge.errors import BuildError, StaleError
 from twinforge.report.summary import render_summary
@@ -17,6 +15,7 @@ from twinforge.report.tables import Column, render_table
 if TYPE_CHECKING:
     from twinforge.build.plan import Node
     from twinforge.cli.session import Session
+    from twinforge.report.summary import BuildSummary
 
 __all__ = ["build", "plan"]
 
@@ -27,8 +26,10 @@ __all__ = ["build", "plan"]
 @click.pass_obj
 def plan(session: Session, *, selectors: tuple[str, ...], as_json: bool) -> None:
     """Show what a build would do, and why. Changes nothing."""
+    from twinforge.api import building  # noqa: PLC0415 - heavy
+
     with session.workspace() as workspace:
-        nodes = building.plan(workspace, workspace.select(selectors), BuildOptions()).nodes
+        nodes = building.plan(workspace, workspace.select(selectors), building.BuildOptions()).nodes
     if as_json:
         session.show_json([_node_json(node) for node in nodes])
         return
@@ -79,7 +80,14 @@ def build(  # noqa: PLR0913 - the options of the command line
     as_json: bool,
 ) -> None:
     """Build the images that are not there yet, sharing what is equal."""
-    options = BuildOptions(jobs, not keep_going, builder, locked, force)
+    may_recall = not (builder or locked or force or dry_run)
+    if may_recall and (summary := recall(session.root, session.environ, selectors)) is not None:
+        _show(session, summary, nothing_changed=True, as_json=as_json)
+        return
+    from twinforge.api import building  # noqa: PLC0415 - heavy, and not needed by the above
+    from twinforge.api.summary import summarise  # noqa: PLC0415 - likewise
+
+    options = building.BuildOptions(jobs, not keep_going, builder, locked, force)
     with session.workspace() as workspace:
         variants = workspace.select(selectors)
         if dry_run:
@@ -93,20 +101,26 @@ def build(  # noqa: PLR0913 - the options of the command line
             return
         done, outcomes = building.build(workspace, variants, options)
         summary = summarise(workspace, done.nodes, built=outcomes)
-    if as_json:
-        session.show_json(summary.as_json())
-    else:
-        if not done.todo:
-            session.show(
-                f"nothing changed: {len(done.nodes)} of {len(done.nodes)} images are up to date"
-            )
-        session.show(render_summary(summary, style=session.style))
+        if may_recall and not done.todo:
+            references = building.references_of(workspace, done.nodes)
+            remember(workspace, selectors, done.nodes, references, summary)
+    _show(session, summary, nothing_changed=not done.todo, as_json=as_json)
     failed = [outcome.error for outcome in outcomes if outcome.error is not None]
     if failed:
         kind = StaleError if all(isinstance(one, StaleError) for one in failed) else BuildError
         skipped = f", {len(summary.skipped)} were not tried" if summary.skipped else ""
         message = f"{len(failed)} of {len(done.nodes)} variants did not build{skipped}"
         raise kind(message, hint=first_hint(outcomes) or "the log of each is named above")
+
+
+def _show(session: Session, summary: BuildSummary, *, nothing_changed: bool, as_json: bool) -> None:
+    if as_json:
+        session.show_json(summary.as_json())
+        return
+    if nothing_changed:
+        count = len(summary.rows)
+        session.show(f"nothing changed: {count} of {count} images are up to date")
+    session.show(render_summary(summary, style=session.style))
 
 
 def _node_json(node: Node) -> dict[str, object]:

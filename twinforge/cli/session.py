@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from twinforge.api.workspace import Workspace
 from twinforge.errors import UsageError
 from twinforge.report.jsonfile import json_text
 from twinforge.report.progress import Progress
@@ -19,6 +18,8 @@ from twinforge.report.tables import Style
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from twinforge.api.workspace import Workspace
 
 __all__ = ["Session"]
 
@@ -59,12 +60,23 @@ class Session:
         Raises:
             UsageError: The folder is no project.
         """
+        from twinforge.api.workspace import Workspace  # noqa: PLC0415 - heavy, and not always needed
+
+        with self.progress() as progress:
+            yield Workspace(self.root, self.environ, self.engine_dir, self.cache_dir, progress)
+
+    @property
+    def root(self) -> Path:
+        """The project's folder.
+
+        Raises:
+            UsageError: The folder is no project.
+        """
         root = Path(self.project).resolve()
         if not (root / "matrix.yaml").is_file():
             message = f"'{self.project}' is no project: it has no matrix.yaml"
             raise UsageError(message, hint="give the project's folder with -C DIR")
-        with self.progress() as progress:
-            yield Workspace(root, self.environ, self.engine_dir, self.cache_dir, progress)
+        return root
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:

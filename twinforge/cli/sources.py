@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import click
 
 from twinforge.api import locking, rendering
-from twinforge.errors import UsageError
+from twinforge.errors import ProjectError, UsageError
 from twinforge.lock.resolve import Upgrade
 from twinforge.model.schema import schema_text
 from twinforge.model.suggest import known_or_close
@@ -26,13 +26,19 @@ _EVERYTHING = "*"
 @click.pass_obj
 def check(session: Session, *, as_json: bool) -> None:
     """See whether recipes, matrix and programs are right; show every problem at once."""
-    with session.workspace() as workspace:
-        project = workspace.project
+    try:
+        with session.workspace() as workspace:
+            project = workspace.project
+    except ProjectError as error:
+        if as_json:
+            session.show_json({"problems": [asdict(problem) for problem in error.problems]})
+        raise
     if as_json:
         session.show_json(
             {
                 "recipes": [recipe.name for recipe in project.recipes],
                 "variants": [variant.id for variant in project.variants],
+                "problems": [],
             }
         )
         return

@@ -1,0 +1,131 @@
+"""A run in which nothing changed, answered from what the last run found.
+
+Reading recipes, locks and templates takes longer than a build in which nothing changes, so a run
+that found everything up to date leaves a note: the state of every file that it was decided by, and
+its answer. Where that state is the same and the engine still has the very images, the answer is.
+Any doubt, a missing note included, leads to the whole way. Nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import twinforge
+from twinforge import process
+from twinforge.errors import TwinforgeError
+from twinforge.report.jsonfile import write_json
+from twinforge.report.summary import BuildRow, BuildSummary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from twinforge.api.workspace import Workspace
+    from twinforge.build.plan import Node
+
+__all__ = ["recall", "remember"]
+
+_FORMAT = 1
+_STATE = ("moved.json", "ledger.json")
+_ENGINE_VARIABLES = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "PATH", "HOME")
+_TIMEOUT_S = 10.0
+
+
+def recall(root: Path, environ: Mapping[str, str], selectors: Sequence[str]) -> BuildSummary | None:
+    """Return the summary of the last run if a run now would find just the same, else None."""
+    try:
+        note = json.loads(_path(root).read_bytes())
+        if note["format"] != _FORMAT or note["selectors"] != list(selectors):
+            return None
+        if note["state"] != _state(root, environ, note["inputs"]):
+            return None
+        if not _holds(note["engine"], note["images"]):
+            return None
+        return BuildSummary(tuple(BuildRow(**row) for row in note["rows"]))
+    except (OSError, ValueError, KeyError, TypeError, TwinforgeError):
+        return None
+
+
+def remember(
+    workspace: Workspace,
+    selectors: Sequence[str],
+    nodes: Sequence[Node],
+    references: Mapping[str, str],
+    summary: BuildSummary,
+) -> None:
+    """Leave the note for :func:`recall`: every node is current.
+
+    Args:
+        workspace: Of the run.
+        selectors: As they were given.
+        nodes: What was asked for.
+        references: References of the images -> image id.
+        summary: What the run ended with.
+    """
+    project, root = workspace.project, workspace.root
+    inputs = {"matrix.yaml", "recipes", "images"}
+    for recipe in {node.variant.recipe for node in nodes}:
+        found = project.recipe(recipe)
+        inputs |= {found.program, found.template or "matrix.yaml"}
+        inputs |= {path for case in found.smoke.invocations for path in (case.body, case.labels)}
+        inputs |= set(found.smoke.train.channels.values()) if found.smoke.train else set()
+    known = sorted(inputs - {""})
+    environ = workspace.environ
+    write_json(
+        _path(root),
+        {
+            "format": _FORMAT,
+            "selectors": list(selectors),
+            "inputs": known,
+            "state": _state(root, environ, known),
+            "engine": {"docker": workspace.engine.docker, "host": workspace.engine.host},
+            "images": dict(references),
+            "rows": [asdict(row) for row in summary.rows],
+        },
+    )
+
+
+def _path(root: Path) -> Path:
+    return root / ".twinforge" / "unchanged.json"
+
+
+def _holds(engine: Mapping[str, str], images: Mapping[str, str]) -> bool:
+    """Whether the engine has these images under these references."""
+    argv = [engine["docker"], "--host", engine["host"], "image", "inspect", "--format", "{{.Id}}"]
+    found = process.run([*argv, *images], timeout_s=_TIMEOUT_S, check=False)
+    return found.status == 0 and found.stdout.split() == list(images.values())
+
+
+def _state(root: Path, environ: Mapping[str, str], inputs: Sequence[str]) -> str:
+    """Return a digest of the state of all that an answer depends on, by size, mode and time."""
+    digest = hashlib.sha256()
+    for name in _ENGINE_VARIABLES:
+        digest.update(f"{name}={environ.get(name, '')}\n".encode())
+    home = environ.get("DOCKER_CONFIG") or f"{environ.get('HOME', '')}/.docker"
+    code = Path(twinforge.__file__).parent
+    roots = [code, *(root / name for name in inputs)]
+    roots += [root / ".twinforge" / name for name in _STATE]
+    for path in (*roots, Path(home) / "config.json"):
+        for line in _stats(path):
+            digest.update(line)
+    return digest.hexdigest()
+
+
+def _stats(path: Path) -> Iterator[bytes]:
+    try:
+        found = path.stat()
+    except OSError:
+        yield f"{path} -\n".encode()
+        return
+    if not path.is_dir():
+        yield f"{path} {found.st_size} {found.st_mtime_ns} {found.st_mode}\n".encode()
+        return
+    with os.scandir(path) as entries:
+        names = sorted(entry.name for entry in entries if entry.name != "__pycache__")
+    yield f"{path} {' '.join(names)}\n".encode()
+    for name in names:
+        yield from _stats(path / name)
