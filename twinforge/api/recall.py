@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,16 +107,23 @@ def _state(root: Path, environ: Mapping[str, str], inputs: Sequence[str]) -> str
     for name in _ENGINE_VARIABLES:
         digest.update(f"{name}={environ.get(name, '')}\n".encode())
     home = environ.get("DOCKER_CONFIG") or f"{environ.get('HOME', '')}/.docker"
-    code = Path(twinforge.__file__).parent
-    roots = [code, *(root / name for name in inputs)]
+    packages = [Path(twinforge.__file__).parent, _folder_of("uv")]
+    roots = [*packages, *(root / name for name in inputs)]
     roots += [root / ".twinforge" / name for name in _STATE]
     for path in (*roots, Path(home) / "config.json"):
-        for line in _stats(path):
+        for line in _stats(path, path.resolve(), ()):
             digest.update(line)
     return digest.hexdigest()
 
 
-def _stats(path: Path) -> Iterator[bytes]:
+def _folder_of(package: str) -> Path:
+    """Return where a package lies, without importing it or asking for its version: both are slow."""
+    spec = find_spec(package)
+    return Path(spec.origin).parent if spec is not None and spec.origin else Path()
+
+
+def _stats(path: Path, real: Path, above: tuple[Path, ...]) -> Iterator[bytes]:
+    """Yield a line for each file; ``real`` is the path without links, ``above`` those around it."""
     try:
         found = path.stat()
     except OSError:
@@ -124,8 +132,13 @@ def _stats(path: Path) -> Iterator[bytes]:
     if not path.is_dir():
         yield f"{path} {found.st_size} {found.st_mtime_ns} {found.st_mode}\n".encode()
         return
+    if real in above:  # a link to a folder around it, as which a program leaves it out
+        return
     with os.scandir(path) as entries:
-        names = sorted(entry.name for entry in entries if entry.name != "__pycache__")
-    yield f"{path} {' '.join(names)}\n".encode()
-    for name in names:
-        yield from _stats(path / name)
+        listed = sorted(
+            (one.name, one.is_symlink()) for one in entries if one.name != "__pycache__"
+        )
+    yield f"{path} {' '.join(name for name, _ in listed)}\n".encode()
+    for name, is_link in listed:
+        inner = (path / name).resolve() if is_link else real / name
+        yield from _stats(path / name, inner, (*above, real))

@@ -21,7 +21,7 @@ def engine() -> None:
     """Find the Docker Engine, or set one up where none answers."""
 
 
-@engine.command()
+@engine.command(epilog="Example: twinforge engine ensure")
 @click.pass_obj
 def ensure(session: Session) -> None:
     """Use the engine that answers, else install one (Debian, Ubuntu; root) and start it."""
@@ -32,7 +32,7 @@ def ensure(session: Session) -> None:
         session.show(f"to use it yourself: export DOCKER_HOST={found.host}")
 
 
-@engine.command()
+@engine.command(epilog="Example: twinforge engine status --json")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @click.pass_obj
 def status(session: Session, *, as_json: bool) -> None:
@@ -53,7 +53,7 @@ def status(session: Session, *, as_json: bool) -> None:
         raise MissingToolError(message, hint="run `twinforge engine ensure`")
 
 
-@engine.command()
+@engine.command(epilog="Example: twinforge engine stop")
 @click.pass_obj
 def stop(session: Session) -> None:
     """Stop the engine that `ensure` started, and no other; its images stay."""

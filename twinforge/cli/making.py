@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["build", "plan"]
 
 
-@click.command(epilog=SELECTORS)
+@click.command(epilog=f"{SELECTORS}\n\b\nExample:\n  twinforge plan digits --json")
 @selectors_argument
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 @click.pass_obj

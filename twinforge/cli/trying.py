@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["smoke"]
 
 
-@click.command(epilog=SELECTORS)
+@click.command(
+    epilog=f"{SELECTORS}\n\b\nExamples:\n  twinforge smoke\n  twinforge smoke digits --again --jobs 1"
+)
 @selectors_argument
 @click.option(
     "--jobs", "-j", default=2, show_default=True, type=click.IntRange(1, 64), help="Images at once."
