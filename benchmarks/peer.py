@@ -5,11 +5,14 @@ from __future__ import annotations
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twinforge.build.bases import make_base
+from twinforge.events import ignore
 from twinforge.lock.requirements import requirements_text
+from twinforge.model.matrix import Bootstrap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from benchmarks.bench import Bench
     from benchmarks.pair import Pair
 
-__all__ = ["IMAGES", "SWAP", "Peer", "write_peer"]
+__all__ = ["IMAGES", "SWAP", "Peer", "minimal_base", "write_peer"]
 
 IMAGES = {"cpu": "twinforge-bench:cpu", "cuda": "twinforge-bench:cuda"}
 SWAP = "twinforge-bench:swap"
@@ -72,6 +75,29 @@ class Peer:
             "CA": str(self.bench.ca or ""),
             "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
         }
+
+
+def minimal_base(bench: Bench, pair: Pair) -> str:
+    """Return the reference of our base without the packages that it was declared with.
+
+    Raises:
+        BuildError: It can't be made.
+        TypeError: The base is an image of a registry.
+    """
+    base = pair.cpu.base
+    if not isinstance(base.source, Bootstrap):
+        message = f"the base '{base.name}' is not bootstrapped"
+        raise TypeError(message)
+    bare = replace(base, name=f"{base.name}-bare", source=replace(base.source, packages=()))
+    made = make_base(
+        bare,
+        None,
+        engine=bench.engine,
+        cache_dir=bench.scratch / "cache",
+        listener=ignore,
+        locked=False,
+    )
+    return made.reference
 
 
 def write_peer(bench: Bench, name: str, pair: Pair, program: Path, base: str) -> Peer:

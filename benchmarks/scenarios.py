@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 from benchmarks.ours import Ours, copy_checkout
-from benchmarks.peer import IMAGES, SWAP, Peer, write_peer
+from benchmarks.peer import IMAGES, SWAP, Peer, minimal_base, write_peer
 from benchmarks.registry import running_registry
 from benchmarks.results import Metric, Sample
 from benchmarks.serving import time_to_ping, train_model
@@ -62,10 +62,10 @@ class Scenario(ABC):
         ours.build()
         return ours
 
-    def handwritten(self, ours: Ours, suffix: str = "peer") -> Peer:
-        """Return the hand-written pair with the pins, the program and the base of ours."""
+    def handwritten(self, ours: Ours, base: str = "") -> Peer:
+        """Return the hand-written pair with the pins and the program of ours, and its base or ours."""
         program = ours.root / ours.pair.recipe.program
-        return write_peer(self.bench, f"{self.name}-{suffix}", ours.pair, program, ours.base())
+        return write_peer(self.bench, f"{self.name}-peer", ours.pair, program, base or ours.base())
 
     def registry_folder(self, side: str, number: int) -> Path:
         """Return the folder of a new registry."""
@@ -111,6 +111,23 @@ class Cold(Scenario):
         first = self._first.setdefault(side, images)
         count = sum(first[name] != image for name, image in images.items())
         return {self.metrics[1].name: count}
+
+
+class ColdBare(Cold):
+    """As above, but by hand from the distribution's minimal system, which has no Python.
+
+    That is what a hand-written file names in FROM where nobody made a base beforehand: Debian's and
+    Ubuntu's own images hold no Python, so its first step installs one.
+    """
+
+    name = "cold-bare"
+    title = "cold pair, by hand from a minimal Debian"
+
+    def setup(self) -> None:
+        """Build once, which makes our base, and make the minimal one."""
+        self._ours = self.checkout()
+        self._peer = self.handwritten(self._ours, minimal_base(self.bench, self._ours.pair))
+        self._first = {}
 
 
 class Unchanged(Scenario):
@@ -296,5 +313,6 @@ class Scale(Scenario):
 
 
 SCENARIOS: dict[str, type[Scenario]] = {
-    scenario.name: scenario for scenario in (Cold, Unchanged, Program, Pin, Push, Ping, Scale)
+    scenario.name: scenario
+    for scenario in (Cold, ColdBare, Unchanged, Program, Pin, Push, Ping, Scale)
 }
