@@ -48,7 +48,7 @@ def _expand_and_render(root: Path, pair: Pair) -> int:
     locks = {"cpu": pair.cpu_lock, "cuda": pair.cuda_lock}
     for variant in project.variants:
         lock = replace(locks[variant.accelerator.kind], slug=variant.slug, base=variant.base.name)
-        render_files(recipe, variant, project.matrix, lock, None)
+        render_files(recipe, variant, lock, None)
     return len(project.variants)
 
 

@@ -31,11 +31,12 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A first and a second build, with the image ids after each."""
+    """Three builds, with the image ids after the first and after the last."""
 
     first: Done
     ids: dict[str, str]
     second: Done
+    third: Done
     ids_after: dict[str, str]
 
 
@@ -109,7 +110,8 @@ def built(digits: Project, rendered: Rendered, version: str) -> Built:
         slugs = ("cpu-py3.11-debian12", "cu129-py3.11-debian12")
         return {slug: digits.image_id("digits", f"{version}-{slug}") for slug in slugs}
 
-    return Built(digits.run("build"), ids(), digits.run("build"), ids())
+    first, made = digits.run("build"), ids()
+    return Built(first, made, digits.run("build"), digits.run("build"), ids())
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.workbench import wait_until
+from tests.e2e.workbench import docker, wait_until
 
 if TYPE_CHECKING:
     from tests.e2e.workbench import Project
@@ -111,14 +111,41 @@ def test_an_interrupted_build_leaves_no_child_and_no_tag_and_goes_on_afterwards(
     assert tiny.image_id("other", tag_of(tiny, BROKEN))
 
 
+def test_an_interrupted_smoke_leaves_no_container_and_is_no_pass(tiny: Project) -> None:
+    tiny.edit("program/train", "import sys", "import sys\nimport time\n\ntime.sleep(60)")
+    tiny.must("build", HEALTHY)
+    image = tiny.image_id("tiny", tag_of(tiny, HEALTHY))
+
+    def containers() -> list[str]:
+        return docker("ps", "--all", "--quiet", "--filter", f"ancestor={image}").split()
+
+    def is_training() -> bool:
+        return any("train" in docker("top", one) for one in containers_running())
+
+    def containers_running() -> list[str]:
+        return docker("ps", "--quiet", "--filter", f"ancestor={image}").split()
+
+    with tiny.running("smoke", HEALTHY) as child:
+        wait_until(lambda: child.poll() is not None or is_training(), "training did not start")
+        os.killpg(child.pid, signal.SIGINT)
+        try:
+            _, err = child.communicate(timeout=INTERRUPT_S)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"it did not end within {INTERRUPT_S} s")
+        assert child.returncode == 130, err
+    assert containers() == []
+    assert "was not smoked" in tiny.run("push", HEALTHY, "--dry-run").err
+
+
 def test_a_stale_lock_is_named_and_nothing_is_built(tiny: Project) -> None:
     tiny.edit("recipes/tiny.yaml", "packages: [iniconfig]", "packages: [iniconfig, packaging]")
-    checked = tiny.run("lock", "--check")
-    assert checked.status == 6
-    assert checked.err == (
-        "error: the lock of 'tiny' is stale: its recipe or the matrix has changed\n"
-        "hint: run `twinforge lock` and commit the result\n"
-    )
+    for verb in (["lock", "--check"], ["build", "tiny"]):
+        refused = tiny.run(*verb)
+        assert (refused.status, refused.out) == (6, "")
+        assert refused.err == (
+            "error: the lock of 'tiny' is stale: its recipe or the matrix has changed\n"
+            "hint: run `twinforge lock` and commit the result\n"
+        )
 
 
 def test_files_that_are_not_rendered_are_not_built(tiny: Project) -> None:

@@ -62,6 +62,7 @@ def test_a_second_build_says_that_nothing_changed_and_builds_nothing(built: Buil
     assert built.second.status == 0
     assert built.second.out.startswith("nothing changed: 2 of 2 images are up to date\n")
     assert "started" not in built.second.err
+    assert (built.third.status, built.third.out) == (0, built.second.out)
     assert built.ids_after == built.ids
 
 

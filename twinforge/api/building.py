@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twinforge.api.inputs import Inputs
+from twinforge.api.locking import check_locks
 from twinforge.api.rendering import check_rendered, locked_variant
 from twinforge.build.apt import ContainerApt
 from twinforge.build.bases import MadeBase, compare_packages, make_base
@@ -132,8 +133,10 @@ def build(
         The plan that was carried out, and an outcome for each node in its todo.
 
     Raises:
-        StaleError: Committed files are stale, or something moved and ``options.locked`` is set.
+        StaleError: A lock or committed files are stale, or something moved and ``options.locked`` is
+            set.
     """
+    check_locks(workspace, tuple(dict.fromkeys(variant.recipe for variant in variants)))
     inputs = Inputs(workspace, tuple(variants), options.locked)
     check_rendered(workspace.root, inputs.committed, orphans=False)
     current = _plan(inputs, options)

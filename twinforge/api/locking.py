@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from twinforge.build.apt import ContainerApt
 from twinforge.build.bases import pin_base
-from twinforge.compat.systems import find_system
 from twinforge.errors import StaleError
 from twinforge.lock.checksum import base_checksum, inputs_checksum
 from twinforge.lock.document import write_bases, write_recipe_lock
@@ -115,7 +114,11 @@ def _lock_one(
 def _glibc(base: Base, lock: BaseLock | None) -> str:
     """Return the glibc of a base: measured where its packages are known, else by the data."""
     measured = lock.packages.get("libc6", "") if lock else ""
-    return measured.partition("-")[0] or find_system(base).glibc
+    if measured:
+        return measured.partition("-")[0]
+    from twinforge.compat.systems import find_system  # noqa: PLC0415 - its tables take a while
+
+    return find_system(base).glibc
 
 
 def _variants(workspace: Workspace, recipe: str) -> tuple[Variant, ...]:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.unit.api.conftest import BASE, LOCKED_APT, MOVED_APT, MOVED_BASE
+from tests.unit.world import BASE, LOCKED_APT, MOVED_APT, MOVED_BASE
 from twinforge.api import building
 from twinforge.api.building import BuildOptions, build, dry_run, local_reference, plan
 from twinforge.build.plan import Status
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tests.unit.api.conftest import World
+    from tests.unit.world import World
     from twinforge.model.variant import Variant
 
 CPU, CUDA, OTHER = (
@@ -134,6 +134,16 @@ def test_files_that_were_not_rendered_are_not_built(world: World) -> None:
     with pytest.raises(StaleError, match="the generated files are stale"):
         build(world.workspace, world.variants(), ONE)
     assert world.buildx.specs == []
+
+
+def test_a_lock_that_does_not_belong_to_its_recipe_is_not_built_from(world: World) -> None:
+    world.edit(
+        "recipes/words.yaml", "program: program", "python: {packages: [numpy]}\nprogram: program"
+    )
+    with pytest.raises(StaleError, match="the lock of 'words' is stale"):
+        build(world.workspace, world.variants("words"), ONE)
+    _, outcomes = build(world.workspace, world.variants("other"), ONE)
+    assert len(outcomes) == 1
 
 
 def test_a_failure_is_of_its_variant_alone_and_moves_no_tag(world: World) -> None:

@@ -9,7 +9,7 @@ from twinforge.errors import ImpossibleError, TwinforgeError, UnknownError, Usag
 from twinforge.registry.releases import Release, ReleasedVariant, write_release
 
 if TYPE_CHECKING:
-    from tests.unit.api.conftest import World
+    from tests.unit.world import World
 
 REPOSITORY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/ml/words"
 DEPLOYMENT: dict[str, Any] = {

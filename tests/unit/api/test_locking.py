@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.api.conftest import BASE, MOVED_BASE, wheel
+from tests.unit.world import BASE, MOVED_BASE, wheel
 from twinforge.api import locking
 from twinforge.api.locking import check_locks, lock_recipes
 from twinforge.errors import StaleError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from tests.unit.api.conftest import World
+    from tests.unit.world import World
     from twinforge.model.matrix import Base
     from twinforge.model.recipe import Recipe
     from twinforge.model.variant import Variant

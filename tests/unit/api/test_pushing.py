@@ -17,7 +17,7 @@ from twinforge.registry.items import Pushed, PushItem, Target
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.unit.api.conftest import World
+    from tests.unit.world import World
 
 CPU, CUDA = "words/cpu-debian12-py3.11", "words/cu129-debian12-py3.11"
 DIGEST = Digest("d" * 64)

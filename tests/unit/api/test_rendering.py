@@ -8,7 +8,7 @@ from twinforge.api.rendering import check_rendered, render_variants, write_rende
 from twinforge.errors import StaleError
 
 if TYPE_CHECKING:
-    from tests.unit.api.conftest import World
+    from tests.unit.world import World
     from twinforge.api.rendering import Rendered
 
 FOLDER = "images/words/variants/cpu-debian12-py3.11"

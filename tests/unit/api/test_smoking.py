@@ -17,7 +17,7 @@ from twinforge.smoke.contract import Check, SmokeReport, required_checks
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.unit.api.conftest import World
+    from tests.unit.world import World
     from twinforge.model.recipe import Recipe
     from twinforge.model.variant import Variant
 

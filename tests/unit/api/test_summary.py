@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.unit.api.conftest import LOCKED_APT
+from tests.unit.world import LOCKED_APT
 from twinforge.api.building import BuildOptions, build
 from twinforge.api.checks import checks_digest
 from twinforge.api.summary import summarise
@@ -11,7 +11,7 @@ from twinforge.build.progress import Failure
 from twinforge.report.summary import FailureRow
 
 if TYPE_CHECKING:
-    from tests.unit.api.conftest import World
+    from tests.unit.world import World
 
 CPU, CUDA = "words/cpu-debian12-py3.11", "words/cu129-debian12-py3.11"
 FOLDER = "images/words/variants"

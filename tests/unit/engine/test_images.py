@@ -102,3 +102,25 @@ def test_closing_closes_once_and_only_what_was_opened(images: Images, client: Ma
         pass
     images.close()
     client.close.assert_called_once_with()
+
+
+def test_every_reference_is_listed_with_its_image(images: Images, client: MagicMock) -> None:
+    client.api.images.return_value = [
+        {"Id": "sha256:1", "RepoTags": ["a:1", "b:2"]},
+        {"Id": "sha256:2", "RepoTags": []},
+        {"Id": "sha256:3", "RepoTags": None},
+    ]
+    assert images.references() == {"a:1": "sha256:1", "b:2": "sha256:1"}
+
+
+def test_an_image_is_pulled_for_the_platform_that_is_built_for(
+    images: Images, client: MagicMock
+) -> None:
+    images.pull("ubuntu:22.04")
+    client.images.pull.assert_called_once_with("ubuntu:22.04", platform="linux/amd64")
+
+
+def test_an_image_that_no_registry_has_is_our_error(images: Images, client: MagicMock) -> None:
+    client.images.pull.side_effect = api_error(404, ImageNotFound)
+    with pytest.raises(TwinforgeError, match=r"^pulling 'nothing/here:1': because$"):
+        images.pull("nothing/here:1")
