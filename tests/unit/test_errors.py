@@ -36,7 +36,9 @@ def defined() -> dict[str, type[TwinforgeError]]:
 
 
 def test_the_drawn_tree_is_the_tree() -> None:
-    real = {name: (value.__bases__[0].__name__, value.exit_status) for name, value in defined().items()}
+    real = {
+        name: (value.__bases__[0].__name__, value.exit_status) for name, value in defined().items()
+    }
     assert drawn() == real
 
 

@@ -86,6 +86,11 @@ def _smoke_node(
     except TwinforgeError as error:
         tell(Event("smoke", variant.id, State.FAILED, error.message.partition("\n")[0]))
         raise
+    if cancelled.is_set() and not report.passed:
+        # Nobody knows what the checks would have come to, and that is what the ledger keeps.
+        tell(Event("smoke", variant.id, State.FAILED, "cancelled"))
+        message = f"the smoke of {variant.id} was cancelled"
+        raise SmokeError(message)
     failed = tuple(f"{check.id}: {check.detail}" for check in report.checks if not check.passed)
     outcome = Smoked(report.passed, checks, report.ping_s, time.monotonic() - start, failed)
     workspace.ledger.record_smoke(node.image_id, outcome)

@@ -38,7 +38,9 @@ def find_system(base: Base) -> SystemRecord:
         found = systems.get(_named(source)) or by_codename.get(source.tag.partition("-")[0])
     if found is None:
         shown = source.suite if isinstance(source, Bootstrap) else str(source)
-        message = f"{base.place}: there is no data on the system of the base '{base.name}' ({shown})"
+        message = (
+            f"{base.place}: there is no data on the system of the base '{base.name}' ({shown})"
+        )
         raise UnknownError(message, hint=f"known systems: {', '.join(systems)}")
     return found
 

@@ -51,7 +51,9 @@ def check_recipe(source: Source[RecipeFile], name: str, files: ProjectFiles) -> 
         for message in files.file_problems(file.template):
             yield source.problem(message, "template")
     if source.sound("env") and "PATH" in file.env:
-        message = "PATH is not the recipe's to set: the program and the interpreter come first in it"
+        message = (
+            "PATH is not the recipe's to set: the program and the interpreter come first in it"
+        )
         yield source.problem(message, "env", "PATH")
     if source.sound("smoke"):
         yield from _check_smoke(source, files)

@@ -29,6 +29,7 @@ class Smoker:
 
     def __init__(self) -> None:
         self.failing: set[str] = set()
+        self.interrupted = False
         self.smoked: list[str] = []
         self.locked: Mapping[str, str] = {}
 
@@ -41,7 +42,10 @@ class Smoker:
         **options: object,
     ) -> SmokeReport:
         assert recipe.name == variant.recipe
-        assert isinstance(options["cancelled"], threading.Event)
+        cancelled = options["cancelled"]
+        assert isinstance(cancelled, threading.Event)
+        if self.interrupted:
+            cancelled.set()
         self.smoked.append(variant.id)
         self.locked = locked
         failed = variant.id in self.failing
@@ -115,3 +119,15 @@ def test_other_checks_are_asked_of_an_image_that_passed(
     _, outcomes = smoke(world.workspace, world.variants(CPU))
     assert len(outcomes) == 1
     assert smoker.smoked == [CPU, CPU]
+
+
+def test_a_smoke_that_was_interrupted_is_neither_passed_nor_failed(
+    world: World, smoker: Smoker
+) -> None:
+    build(world.workspace, world.variants(CPU), BuildOptions())
+    smoker.failing, smoker.interrupted = {CPU}, True
+    _, (outcome,) = smoke(world.workspace, world.variants(CPU))
+    assert str(outcome.error) == f"the smoke of {CPU} was cancelled"
+    assert world.workspace.ledger.smoked == {}
+    world.again()
+    assert world.workspace.ledger.smoked == {}
