@@ -93,7 +93,10 @@ def references_of(workspace: Workspace, nodes: Sequence[Node]) -> dict[str, str]
 
 
 def plan(workspace: Workspace, variants: Sequence[Variant], options: BuildOptions) -> Plan:
-    """Return what a build would do, by the committed locks. Changes nothing."""
+    """Return what a build would do, by the committed locks.
+
+    Changes nothing: where no engine answers, none is started, and no image is there.
+    """
     return _plan(Inputs(workspace, tuple(variants), options.locked), options)
 
 
@@ -114,7 +117,7 @@ def dry_run(
             shlex.join(
                 build_argv(
                     _spec(inputs, node, contexts),
-                    docker=workspace.engine.docker,
+                    docker=workspace.engine.docker if workspace.has_engine else "docker",
                     builder=options.builder,
                     metadata=Path("metadata.json"),
                 )
@@ -139,11 +142,11 @@ def build(
     check_locks(workspace, tuple(dict.fromkeys(variant.recipe for variant in variants)))
     inputs = Inputs(workspace, tuple(variants), options.locked)
     check_rendered(workspace.root, inputs.committed, orphans=False)
+    builder = Buildx(workspace.engine, options.builder)
     current = _plan(inputs, options)
     _tag_current(workspace, current)
     if not current.todo:
         return current, ()
-    builder = Buildx(workspace.engine, options.builder)
     driver = builder.driver()
     bases = _make_bases(inputs, current, driver)
     current = _plan(inputs, options)
@@ -183,7 +186,7 @@ def _plan(inputs: Inputs, options: BuildOptions) -> Plan:
         inputs.variants,
         inputs.keys(),
         built=workspace.ledger.built,
-        present=workspace.images.by_label(KEY_LABEL),
+        present=workspace.images.by_label(KEY_LABEL) if workspace.has_engine else {},
         force=options.force,
     )
 

@@ -99,6 +99,6 @@ def _smoke_node(
         tell(Event("smoke", variant.id, State.DONE, text))
         return outcome
     tell(Event("smoke", variant.id, State.FAILED, failed[0].partition("\n")[0] if failed else ""))
-    detail = "\n".join(failed) or "no check ran, and that is not a pass"
-    message = f"{variant.id} did not pass its smoke checks:\n{detail}"
+    names = ", ".join(check.id for check in report.checks if not check.passed) or "no check ran"
+    message = "\n".join([f"{variant.id} did not pass its smoke checks: {names}", *failed])
     raise SmokeError(message, hint=f"see {workspace.log_path('smoke', variant)}")

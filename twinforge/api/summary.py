@@ -75,7 +75,7 @@ def summarise(
 def failure_rows(
     workspace: Workspace, verb: str, outcomes: Sequence[Outcome[Node, Any]]
 ) -> tuple[FailureRow, ...]:
-    """Return a row for each failure: where it is, as far as that is known."""
+    """Return a row for each failure: where it is, as far as that is known, and its first line."""
     rows = []
     for outcome in outcomes:
         if outcome.error is None:
@@ -88,5 +88,6 @@ def failure_rows(
             dockerfile = f"{variant.folder}/Dockerfile:{line}" if line else ""
         place = workspace.project.recipe(variant.recipe).place
         log = workspace.log_path(verb, variant).relative_to(workspace.root).as_posix()
-        rows.append(FailureRow(variant.id, verb, stage, dockerfile, str(place), error.message, log))
+        message = error.message.partition("\n")[0]
+        rows.append(FailureRow(variant.id, verb, stage, dockerfile, str(place), message, log))
     return tuple(rows)

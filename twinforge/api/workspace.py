@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twinforge.build.ledger import Ledger
-from twinforge.engine.engine import Settings, ensure_engine
+from twinforge.engine.engine import Settings, ensure_engine, find_engine
 from twinforge.engine.images import Images
 from twinforge.events import Listener, ignore
 from twinforge.lock.document import read_bases, read_recipe_lock
@@ -57,6 +57,11 @@ class Workspace:
     def engine(self) -> Engine:
         """A Docker Engine that answers, set up if there is none."""
         return ensure_engine(self.engine_settings, self.listener)
+
+    @cached_property
+    def has_engine(self) -> bool:
+        """Whether an engine answers; asking starts and installs nothing."""
+        return "engine" in self.__dict__ or find_engine(self.engine_settings) is not None
 
     @cached_property
     def images(self) -> Images:

@@ -76,7 +76,8 @@ class BuildProgress:
         self._end_output(self.failed_vertex)
         name = self._names.get(self.failed_vertex, "")
         found = _STAGE.match(name)
-        stage = found["stage"] if found else name
+        # Loading a base or a context is BuildKit's own work and no stage of the Dockerfile.
+        stage = "" if name.startswith("[internal]") else found["stage"] if found else name
         tail = self._tails.get(self.failed_vertex, [])
         # The command stands in the Dockerfile, at the line that is named.
         message = _PROCESS.sub("", self.message)

@@ -43,6 +43,9 @@ def smoke(
         if not outcomes:
             session.show(f"nothing changed: {len(nodes)} of {len(nodes)} images have passed before")
         session.show(render_summary(summary, style=session.style))
+    for outcome in outcomes:
+        if outcome.error is not None:
+            click.echo(outcome.error.message, err=True)
     if not summary.is_good:
         failed = [outcome for outcome in outcomes if outcome.result is None]
         message = f"{len(failed)} of {len(nodes)} images did not pass"
