@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from twinforge.model.recipe import AptPackage
-from twinforge.report.jsonfile import write_json
+from twinforge.wholefile import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

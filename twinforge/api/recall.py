@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 import twinforge
 from twinforge import process
 from twinforge.errors import TwinforgeError
-from twinforge.report.jsonfile import write_json
 from twinforge.report.summary import BuildRow, BuildSummary
+from twinforge.wholefile import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

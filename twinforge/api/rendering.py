@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import os
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from twinforge.errors import StaleError
 from twinforge.render.dockerfile import render_files
+from twinforge.wholefile import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,10 +91,7 @@ def write_rendered(root: Path, rendered: Sequence[Rendered]) -> tuple[str, ...]:
         for name, text in item.files.items():
             path = folder / name
             if not path.is_file() or path.read_text("utf-8") != text:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                partial = path.with_name(f".{path.name}.{os.getpid()}")
-                partial.write_text(text, "utf-8")
-                partial.replace(path)
+                write_text(path, text)
                 changed.append(f"{item.variant.folder}/{name}")
     for orphan in _orphans(root, rendered):
         path = root / orphan

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twinforge.build.layout import Layout, read_layout, read_system, write_layout
+from twinforge.wholefile import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -108,10 +109,7 @@ class BaseCache:
     def write_record(self, key: str, record: Record) -> None:
         """Remember what these inputs led to."""
         content = {"key": key, "digest": record.digest, "packages": dict(record.packages)}
-        path = self._record(key)
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        partial.replace(path)
+        write_json(self._record(key), content)
 
     def _layout(self, digest: str) -> Path:
         return self.folder / digest.removeprefix("sha256:")[:16]

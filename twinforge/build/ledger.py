@@ -7,10 +7,11 @@ the engine can't tell: how long a build took, what its key was made of, and whic
 from __future__ import annotations
 
 import json
-import os
 import threading
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from twinforge.wholefile import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,7 +86,4 @@ class Ledger:
             "built": {k: asdict(v) for k, v in sorted(self.built.items())},
             "smoked": {k: asdict(v) for k, v in sorted(self.smoked.items())},
         }
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        partial.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
-        partial.replace(self.path)
+        write_json(self.path, document)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import click
 
 from twinforge.errors import UsageError
-from twinforge.report.jsonfile import json_text
 from twinforge.report.progress import Progress
 from twinforge.report.tables import Style
+from twinforge.wholefile import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,10 +7,6 @@ and requirement files: nothing is taken that does not have the form of what it s
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -18,9 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from twinforge.errors import TwinforgeError
 from twinforge.lock.locked import BaseLock, RecipeLock, VariantLock, Wheel
 from twinforge.model.recipe import AptPackage
+from twinforge.wholefile import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
 __all__ = [
     "BaseLock",
@@ -244,19 +242,7 @@ def _refuse_twice(where: str, names: Iterable[str]) -> None:
 def _write(path: Path, root: Path, model: type[_File], document: dict[str, object]) -> None:
     text = (json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
     _decode(text, _relative(path, root), model)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # A file of another name that takes the lock's place in one step: whoever reads meanwhile, or
-    # after a crash, finds the old lock or the new one and never a part.
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            Path(temporary).unlink()
-        raise
+    write_text(path, text.decode())
 
 
 def _relative(path: Path, root: Path) -> str:

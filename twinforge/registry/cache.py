@@ -9,16 +9,16 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import tempfile
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twinforge.model.reference import Digest
 from twinforge.registry.manifest import Blob
+from twinforge.wholefile import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 __all__ = ["BlobCache"]
 
@@ -112,14 +112,4 @@ def _write(
             for host, at in sorted(places.items())
         },
     }
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
-    ) as file:
-        temporary = Path(file.name)
-        try:
-            json.dump(document, file, indent=1)
-            file.close()
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+    write_json(path, document)

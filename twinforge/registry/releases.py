@@ -10,19 +10,19 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from twinforge.errors import Problem, ProjectError
+from twinforge.wholefile import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 __all__ = [
     "Release",
@@ -178,7 +178,7 @@ def write_release(root: Path, release: Release) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path.parent):
         merged = merge_releases(read_release(root, release.recipe), release)
-        _replace(path, _dump(merged))
+        write_text(path, _dump(merged))
 
 
 def _dump(release: Release) -> str:
@@ -211,19 +211,3 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def _replace(path: Path, text: str) -> None:
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
-    ) as file:
-        temporary = Path(file.name)
-        try:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-            temporary.chmod(0o644)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise

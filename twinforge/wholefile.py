@@ -1,4 +1,4 @@
-"""JSON for machines: written whole or not at all."""
+"""Files that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-__all__ = ["json_text", "write_json"]
+__all__ = ["json_text", "write_json", "write_text"]
 
 
 def json_text(value: object) -> str:
@@ -23,12 +23,20 @@ def json_text(value: object) -> str:
 def write_json(path: Path, value: object) -> None:
     """Write a JSON file so that a reader sees the old content or the new, never a part.
 
+    Raises:
+        OSError: The file can't be written; what was there is unchanged.
+    """
+    write_text(path, json_text(value))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file (UTF-8) so that a reader sees the old content or the new, never a part.
+
     Folders that are missing are made. An existing file's permissions stay.
 
     Raises:
         OSError: The file can't be written; what was there is unchanged.
     """
-    text = json_text(value)
     path.parent.mkdir(parents=True, exist_ok=True)
     target = path.resolve()  # a link stays a link
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from twinforge.report.jsonfile import write_json
+from twinforge.wholefile import write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
