@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.registry_server import install_missing
 from twinforge import process
 from twinforge.errors import RegistryError
 
@@ -44,11 +45,10 @@ def running_registry(folder: Path) -> Iterator[LocalRegistry]:
     Each has a port of its own, so that an engine does not take it for one that it knows.
 
     Raises:
-        MissingToolError: ``docker-registry`` is not installed.
+        RuntimeError: ``docker-registry`` is not installed and can't be.
         RegistryError: It does not start.
     """
-    hint = "install it with `apt-get install docker-registry`"
-    program = process.find_program("docker-registry", hint=hint)
+    install_missing()
     folder.mkdir(parents=True)
     host = f"{_LOOPBACK}:{_free_port()}"
     config = folder / "config.yml"
@@ -63,7 +63,7 @@ def running_registry(folder: Path) -> Iterator[LocalRegistry]:
     lines: list[str] = []
     server = threading.Thread(
         target=process.stream,
-        args=([program, "serve", str(config)],),
+        args=(["docker-registry", "serve", str(config)],),
         kwargs={
             "on_line": lines.append,
             "cancelled": ended,

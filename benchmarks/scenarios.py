@@ -161,6 +161,13 @@ class Program(Unchanged):
     title = "one program file changed"
     metrics = (_SECONDS,)
 
+    def setup(self) -> None:
+        """Build both after a first edit: images that were there already leave no build cache."""
+        super().setup()
+        for side in (self._ours, self._peer):
+            side.edit_program("before the first round")
+            side.build()
+
     def ours(self, number: int) -> Sample:
         """Edit the file and build."""
         self._ours.edit_program(f"round {number}")

@@ -41,7 +41,7 @@ def running_registry(
     It lets in one user, whose password is made up unless it is given. That there is no registry is a
     failure of the test that asked for one, never a skip.
     """
-    _install_missing()
+    install_missing()
     folder.mkdir(parents=True, exist_ok=True)
     storage = folder / "storage"
     password = password or secrets.token_urlsafe(16)
@@ -85,7 +85,8 @@ auth:
 """
 
 
-def _install_missing() -> None:
+def install_missing() -> None:
+    """Install the registry and htpasswd where they are missing; that needs root."""
     missing = [package for program, package in PACKAGES.items() if not shutil.which(program)]
     if not missing:
         return

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import signal
 import subprocess
 import threading
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["Completed", "find_program", "run", "stop", "stream"]
+__all__ = ["Completed", "run", "stop", "stream"]
 
 GRACE_S = 10.0
 _STRAGGLERS_S = 1.0
@@ -46,19 +45,6 @@ class Completed:
     status: int
     stdout: str
     stderr: str
-
-
-def find_program(name: str, *, hint: str) -> str:
-    """Return the full path of a program on PATH.
-
-    Raises:
-        MissingToolError: It is not there; ``hint`` says what to install.
-    """
-    found = shutil.which(name)
-    if found is None:
-        message = f"the program '{name}' is not on PATH"
-        raise MissingToolError(message, hint=hint)
-    return found
 
 
 def run(  # noqa: PLR0913 - the options of a child process, all by keyword

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from twinforge.build.apt import ContainerApt, moved_pins
+from twinforge.build.apt import ContainerApt
 from twinforge.build.basecache import BaseCache
 from twinforge.build.bases import MadeBase, Moved, make_base, pin_base
 from twinforge.build.bootstrap import run_bootstrap_in_container
@@ -163,18 +163,6 @@ def test_a_package_that_does_not_exist_is_refused_by_name(engine: Engine, pinned
     assert "'libgomp1' has no version '0.1-1' but 1" in caught.value.message
     assert "there is no Debian package 'libnever-was'" in caught.value.message
     assert "recipes/digits.yaml" in caught.value.hint
-
-
-def test_pins_that_the_archive_does_not_offer_any_more_come_with_what_it_offers(
-    engine: Engine, made: MadeBase, pinned: Pinned
-) -> None:
-    closure = _apt(engine, pinned).closure(VARIANT, [AptPackage("libgomp1")])
-    offered = {package.name: package.version for package in closure}
-    pins = [AptPackage("libgomp1", "0.1-1"), AptPackage("libnever-was", "1"), *closure[:1]]
-    assert moved_pins(made.reference, pins, engine=engine) == (
-        *(Moved("libgomp1", "0.1-1", offered["libgomp1"]),),
-        Moved("libnever-was", "1", ""),
-    )
 
 
 def test_an_image_whose_registry_does_not_answer_is_explained_and_not_pinned(

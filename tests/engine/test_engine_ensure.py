@@ -206,8 +206,7 @@ def test_an_image_is_loaded_found_tagged_saved_and_removed(images: Images, tmp_p
         found = images.inspect(second)
         assert found is not None
         assert set(found.tags) == {first, second}
-        assert images.with_label("io.twinforge.test", "images") == (found,)
-        assert images.with_label("io.twinforge.test", "other") == ()
+        assert images.by_label("io.twinforge.test") == {"images": found.id}
         archive.write_bytes(b"".join(images.save([first, second])))
         images.remove(first)
         images.remove(second)

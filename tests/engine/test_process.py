@@ -119,13 +119,6 @@ def test_a_missing_folder_is_not_taken_for_a_missing_program(tmp_path: Path) -> 
         process.run([sys.executable, "-V"], cwd=tmp_path / "absent")
 
 
-def test_find_program_returns_a_path_or_says_what_to_install() -> None:
-    assert Path(process.find_program("sh", hint="")).is_absolute()
-    with pytest.raises(MissingToolError, match="'no-such-program' is not on PATH") as caught:
-        process.find_program("no-such-program", hint="install it")
-    assert caught.value.hint == "install it"
-
-
 def test_a_timeout_ends_the_child_and_all_that_it_started(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="ready") as caught:
         process.run(family(tmp_path), timeout_s=1)

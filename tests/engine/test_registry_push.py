@@ -23,7 +23,7 @@ from twinforge.registry.credentials import Credentials, read_credentials
 from twinforge.registry.items import Pushed, PushItem, Target
 from twinforge.registry.manifest import MANIFEST_TYPE, Blob, render_manifest
 from twinforge.registry.oci import RegistryClient, connect
-from twinforge.registry.push import push_images, push_to_all
+from twinforge.registry.push import push_to_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -134,11 +134,10 @@ def push(
         cache: BlobCache | None = None,
         repository: str = REPOSITORY,
     ) -> tuple[Pushed, ...]:
-        return push_images(
+        return push_to_all(
             items,
-            Reference(server.host, repository),
+            (Target(Reference(server.host, repository), credentials),),
             source=images,
-            credentials=credentials,
             cache=cache or BlobCache(tmp_path / "blobs.json"),
             work_dir=tmp_path,
             listener=ignore,

@@ -243,7 +243,9 @@ def _spec(inputs: Inputs, node: Node, shared: Mapping[str, str]) -> BuildSpec:
         secrets["netrc"] = netrc
     return BuildSpec(
         name=variant.id,
-        folder=stage_context(inputs.files(variant), staged / "contexts" / variant.id),
+        folder=stage_context(
+            inputs.files(variant), staged / "contexts" / node.key.hex[:16] / variant.slug
+        ),
         contexts=contexts,
         secrets=secrets,
         labels={KEY_LABEL: node.key.hex},

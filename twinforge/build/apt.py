@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from twinforge.build.bases import Moved, make_base
+from twinforge.build.bases import make_base
 from twinforge.build.bootstrap import proxy_environ
 from twinforge.engine.images import Images
 from twinforge.errors import LockError, MissingToolError, TwinforgeError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from twinforge.lock.locked import BaseLock
     from twinforge.model.variant import Variant
 
-__all__ = ["ContainerApt", "moved_pins", "parse_installed", "parse_versions"]
+__all__ = ["ContainerApt", "parse_installed", "parse_versions"]
 
 TIMEOUT_S = 600
 NO_MIRROR = 90
@@ -38,7 +38,6 @@ _SIMULATE = (
     f'{_UPDATE}apt-get -q -s install --no-install-recommends -- "$@" && exit 0; '
     f'status=$?; {_LIST}exit "$status"'
 )
-_VERSIONS = f"{_UPDATE}{_LIST}exit 0"
 _INSTALLED = re.compile(r"Inst (?P<name>\S+)(?: \[[^]]*\])? \((?P<version>\S+) ", re.ASCII)
 _OFFERED = re.compile(r" *(?P<name>[^\s|]+) \| *(?P<version>[^\s|]+) \| ", re.ASCII)
 
@@ -106,29 +105,6 @@ class ContainerApt:
             except TwinforgeError as error:
                 return error.message
         return ""
-
-
-def moved_pins(reference: str, pins: Sequence[AptPackage], *, engine: Engine) -> tuple[Moved, ...]:
-    """Return the pins that the base's archive does not offer any more, with what it offers now.
-
-    Args:
-        reference: Of the base's image.
-        pins: Packages with their versions.
-        engine: It has the image.
-
-    Raises:
-        LockError: The archive can't be reached.
-    """
-    words = [str(pin) for pin in pins]
-    status, output = _ask(engine, reference, _VERSIONS, words)
-    if status:
-        raise LockError(_unreachable(reference, output), hint=_NETWORK_HINT)
-    offered = parse_versions(output)
-    return tuple(
-        Moved(pin.name, pin.version, next(iter(offered.get(pin.name, ())), ""))
-        for pin in sorted(pins, key=lambda pin: pin.name)
-        if pin.version and pin.version not in offered.get(pin.name, ())
-    )
 
 
 def parse_installed(output: str) -> tuple[AptPackage, ...]:

@@ -18,7 +18,7 @@ from twinforge.render.dockerfile import EPOCH
 from twinforge.render.key import ProgramFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 __all__ = ["read_program", "stage_context", "stage_program"]
 
@@ -47,41 +47,55 @@ def read_program(folder: Path) -> tuple[ProgramFile, ...]:
 def stage_program(folder: Path, files: tuple[ProgramFile, ...], into: Path) -> Path:
     """Copy the program to ``into/program`` with fixed modes and times; return ``into``.
 
-    A copy that is there already is complete, since it appears by one rename.
+    ``into`` is named by what is in it: a copy that is there already is complete and the same.
 
     Raises:
         BuildError: A file is not the one that ``files`` says, since it changed meanwhile.
     """
+
+    def fill(partial: Path) -> None:
+        (partial / "program").mkdir()
+        for file in files:
+            _copy(file, folder, partial / "program" / file.path)
+        for path in (*sorted(partial.rglob("*"), reverse=True), partial):
+            if path.is_dir():
+                path.chmod(_EXECUTABLE)
+            os.utime(path, (EPOCH, EPOCH))
+
+    return _staged(into, fill)
+
+
+def stage_context(files: Mapping[str, str], into: Path) -> Path:
+    """Write a variant's generated files to the folder ``into``; return it.
+
+    ``into`` is named by what is in it: a folder that is there already is complete and the same.
+    """
+
+    def fill(partial: Path) -> None:
+        for name, text in files.items():
+            path = partial / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+
+    return _staged(into, fill)
+
+
+def _staged(into: Path, fill: Callable[[Path], None]) -> Path:
+    """Let a folder appear whole, by one rename, so that builds side by side can't disturb it."""
     if into.exists():
         return into
     into.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{into.name}-", dir=into.parent))
-    root = partial / "program"
-    root.mkdir()
     try:
-        for file in files:
-            _copy(file, folder, root / file.path)
+        fill(partial)
+        partial.rename(into)
+    except OSError:
+        shutil.rmtree(partial)
+        if not into.exists():  # else another build was first
+            raise
     except BaseException:
         shutil.rmtree(partial)
         raise
-    for path in (*sorted(partial.rglob("*"), reverse=True), partial):
-        if path.is_dir():
-            path.chmod(_EXECUTABLE)
-        os.utime(path, (EPOCH, EPOCH))
-    try:
-        partial.rename(into)
-    except OSError:  # another build was first; its copy is the same
-        shutil.rmtree(partial)
-    return into
-
-
-def stage_context(files: Mapping[str, str], into: Path) -> Path:
-    """Write a variant's generated files to a folder that holds nothing else; return it."""
-    shutil.rmtree(into, ignore_errors=True)
-    for name, text in files.items():
-        path = into / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
     return into
 
 

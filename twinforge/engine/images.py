@@ -95,15 +95,6 @@ class Images:
                     return None
                 raise
 
-    def with_label(self, label: str, value: str | None = None) -> tuple[Image, ...]:
-        """Return the images that have a label (with this value), by tags and then by id."""
-        wanted = label if value is None else f"{label}={value}"
-        with self._asking(f"listing images with the label '{wanted}'") as client:
-            ids = {found["Id"] for found in client.api.images(filters={"label": wanted})}
-        # One may be removed by somebody else between the list and the look at it.
-        images = [image for name in ids if (image := self.inspect(name)) is not None]
-        return tuple(sorted(images, key=lambda image: (image.tags, image.id)))
-
     def by_label(self, label: str) -> dict[str, str]:
         """Return the id of an image for each value of a label; one call for any number of images."""
         with self._asking(f"listing images with the label '{label}'") as client:

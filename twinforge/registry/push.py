@@ -17,7 +17,6 @@ from twinforge.errors import RegistryError
 from twinforge.events import Event, State
 from twinforge.model.reference import Digest
 from twinforge.registry.gather import gather
-from twinforge.registry.items import Target
 from twinforge.registry.look import check_names, look
 from twinforge.registry.oci import connect
 from twinforge.registry.publish import Publication
@@ -27,44 +26,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from twinforge.events import Listener
-    from twinforge.model.reference import Reference
     from twinforge.registry.cache import BlobCache
-    from twinforge.registry.credentials import Credentials
-    from twinforge.registry.items import ImageSource, Pushed, PushItem
+    from twinforge.registry.items import ImageSource, Pushed, PushItem, Target
     from twinforge.registry.retry import Retry
 
-__all__ = ["push_images", "push_to_all"]
+__all__ = ["push_to_all"]
 
 STAGE = "push"
 ASKING = 8
 JOBS = 3
-
-
-def push_images(  # noqa: PLR0913 - what a push needs, all by keyword
-    items: Sequence[PushItem],
-    repository: Reference,
-    *,
-    source: ImageSource,
-    credentials: Credentials,
-    cache: BlobCache,
-    work_dir: Path,
-    listener: Listener,
-    ca_bundle: Path | None = None,
-    proxy: str = "",
-    jobs: int = JOBS,
-) -> tuple[Pushed, ...]:
-    """Push images to one repository; see ``push_to_all``."""
-    return push_to_all(
-        items,
-        (Target(repository, credentials),),
-        source=source,
-        cache=cache,
-        work_dir=work_dir,
-        listener=listener,
-        ca_bundle=ca_bundle,
-        proxy=proxy,
-        jobs=jobs,
-    )
 
 
 def push_to_all(  # noqa: PLR0913 - what a push needs, all by keyword

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 from twinforge.build import apt as room
-from twinforge.build.apt import ContainerApt, moved_pins, parse_installed, parse_versions
-from twinforge.build.bases import Moved
+from twinforge.build.apt import ContainerApt, parse_installed, parse_versions
 from twinforge.engine.engine import Engine
 from twinforge.errors import LockError, TwinforgeError
 from twinforge.events import Event, State, ignore
@@ -168,20 +167,6 @@ def test_an_archive_out_of_reach_is_not_taken_for_a_missing_package(
     images.answers = [(room.NO_MIRROR, "E: Failed to fetch http://m.example/debian\n")]
     with pytest.raises(LockError, match=r"'ubuntu-22\.04' can't be reached: Failed to fetch"):
         apt.closure(VARIANT, [AptPackage("libgomp1")])
-
-
-def test_only_pins_that_are_not_offered_any_more_have_moved(images: type[FakeImages]) -> None:
-    images.answers = [(0, MADISON)]
-    pins = [
-        AptPackage("libgomp1", "12.2.0-1"),
-        AptPackage("gone", "1"),
-        AptPackage("gcc-12-base", "12.2.0-14"),
-        AptPackage("free"),
-    ]
-    assert moved_pins("a:b", pins, engine=ENGINE) == (
-        Moved("gone", "1", ""),
-        Moved("libgomp1", "12.2.0-1", "12.2.0-14+deb12u1"),
-    )
 
 
 def test_an_image_that_the_engine_lacks_is_pulled_and_asked(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -182,11 +183,13 @@ def test_an_empty_program_is_an_empty_folder(tmp_path: Path) -> None:
 
 
 def test_a_context_holds_the_generated_files_and_nothing_else(tmp_path: Path) -> None:
-    into = tmp_path / "context"
-    stage_context({"Dockerfile": "old", "layers/common/old.txt": ""}, into)
-    stage_context({"Dockerfile": "FROM x\n", "layers/common/small.txt": "numpy\n"}, into)
+    files = {"Dockerfile": "FROM x\n", "layers/common/small.txt": "numpy\n"}
+    into = tmp_path / "key" / "cpu"
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: stage_context(files, into), range(8)))
+    assert set(made) == {into}
     assert {
-        path.relative_to(into).as_posix(): path.read_text("utf-8")
-        for path in into.rglob("*")
+        path.relative_to(tmp_path).as_posix(): path.read_text("utf-8")
+        for path in tmp_path.rglob("*")
         if path.is_file()
-    } == {"Dockerfile": "FROM x\n", "layers/common/small.txt": "numpy\n"}
+    } == {f"key/cpu/{name}": text for name, text in files.items()}
