@@ -35,7 +35,7 @@ def summarise(
     """
     images = {node.variant.id: node.image_id for node in nodes if node.image_id}
     images.update({o.task.variant.id: o.result.image_id for o in built if o.result is not None})
-    fresh = {outcome.task.variant.id for outcome in built}
+    fresh = {outcome.task.variant.id for outcome in (*built, *smoked)}
     layers = {name: workspace.images.layer_sizes(image) for name, image in images.items()}
     shared = shared_bytes(layers)
     checks = {

@@ -29,7 +29,8 @@ class BuildRow:
         image_id: ``sha256:...``.
         size_bytes: Of its layers together.
         shared_bytes: Of the layers that at least one sibling holds too.
-        is_new: Whether this run built it; an up-to-date image has no build time.
+        is_new: Whether this run built or smoked it; of an image that nothing was done to, the table
+            shows no build time.
         build_s: None where nothing was built.
         ping_s: From ``docker run`` to the first answer of ``/ping``; None where it was not asked.
         smoke: ``passed``, ``failed`` or ``not run``. A check that did not run is not a pass.
