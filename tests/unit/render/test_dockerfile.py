@@ -82,7 +82,7 @@ def test_every_copy_is_linked_so_that_layers_do_not_depend_on_the_base(
         ["--link", "--from=python", "/out/", "/"],
         ["--link", "--from=wheels-common", "/out/small/", "/"],
         ["--link", "--from=wheels-device", "/out/b/", "/"],
-        ["--link", "--from=program", "program", "/program/"],
+        ["--link", "--from=program-files", "/out/", "/"],
     ]
 
 
@@ -132,7 +132,7 @@ def test_all_times_are_the_one_of_the_epoch(
 ) -> None:
     lock = make_lock(make_wheel("a"), apt=(AptPackage("libgomp1", "12"),))
     dockerfile = render(lock=lock)["Dockerfile"]
-    assert re.findall(r"touch -hcd (\S+)", dockerfile) == [f'"@{EPOCH}"'] * 3
+    assert re.findall(r"touch -hcd (\S+)", dockerfile) == [f'"@{EPOCH}"'] * 4
 
 
 def test_a_variant_without_cuda_has_no_label_for_it(
