@@ -245,7 +245,9 @@ def test_two_images_can_be_smoked_at_once(forge: Forge) -> None:
 
 
 def test_a_failed_check_shows_the_end_of_the_containers_log(forge: Forge) -> None:
-    train = TRAIN.replace("import csv", "print('on the way')\nimport nothing_like_it\nimport csv")
+    # Both on one pipe: between two, the engine promises no order.
+    first = "import sys; print('on the way', file=sys.stderr)\nimport nothing_like_it\nimport csv"
+    train = TRAIN.replace("import csv", first)
     report = forge.smoke(forge.build(train=train))
     detail = failed(report)["train"]
     assert detail.startswith("'train' ended with status 1\n  | on the way\n")
