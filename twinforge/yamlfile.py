@@ -319,10 +319,7 @@ class _Builder:
         if isinstance(event, yaml.ScalarEvent):
             plain = event.style is None and event.tag is None
             text = self._without_surrogates(event.value, where)
-            source = "" if event.style is None else _source(event)
-            if event.style is None and event.start_mark.line != event.end_mark.line:
-                source = _source(event)
-            node = Node(line, column, _scalar(text, plain=plain), text, source=source)
+            node = Node(line, column, _scalar(text, plain=plain), text, source=_source(event))
         elif isinstance(event, yaml.SequenceStartEvent):
             items: list[Node] = []
             while not isinstance(following := next(events), yaml.SequenceEndEvent):
@@ -403,10 +400,16 @@ _STRING = "tag:yaml.org,2002:str"
 
 
 def _source(event: yaml.ScalarEvent) -> str:
-    """Return how a scalar stands in the file, from its quote or its block's header on."""
+    """Return how a scalar stands in the file, from its quote or its block's header on.
+
+    Empty where that is its text, on one line.
+    """
     start, end = event.start_mark, event.end_mark
-    buffer = start.buffer
-    return buffer[start.pointer : end.pointer] if buffer else ""
+    buffer = start.buffer if start else None
+    if start is None or end is None or buffer is None:
+        return ""
+    is_text = event.style is None and start.line == end.line
+    return "" if is_text else buffer[start.pointer : end.pointer]
 
 
 def _offset_in_source(node: Node, offset: int) -> int | None:

@@ -42,10 +42,7 @@ def check_matrix(
     declared = source.document.node(("accelerators",))
     accelerators = list(declared.keys) if declared else None
     if source.sound("bases"):
-        if not file.bases:
-            yield source.problem("there is no base; at least one is needed", "bases", key=True)
-        for name, base in file.bases.items():
-            yield from _check_base(source, name, base)
+        yield from _check_bases(source)
     if source.sound("accelerators"):
         for name, accelerator in file.accelerators.items():
             where = ("accelerators", name)
@@ -53,16 +50,21 @@ def check_matrix(
                 yield source.problem("cuDNN needs a version of CUDA", *where, "cudnn", key=True)
             yield from duplicate_apt(source, (*where, "packages"), accelerator.packages)
     if source.sound("axes"):
-        for name in REQUIRED_AXES:
-            if name not in file.axes:
-                message = f"the axis {show_value(name)} is missing"
-                yield source.problem(message, "axes", key=True)
+        for name in (axis for axis in REQUIRED_AXES if axis not in file.axes):
+            yield source.problem(f"the axis {show_value(name)} is missing", "axes", key=True)
         yield from check_axes(source, file.axes, accelerators)
         yield from check_rules(source, vocabulary, files, accelerators)
     if source.sound("aliases", "axes"):
         yield from _check_alias_tags(source, [*vocabulary.axes, *vocabulary.derived])
     if source.sound("registry") and file.registry:
         yield from _check_registry(source, file.registry, vocabulary.recipes)
+
+
+def _check_bases(source: Source[MatrixFile]) -> Iterator[Problem]:
+    if not source.file.bases:
+        yield source.problem("there is no base; at least one is needed", "bases", key=True)
+    for name, base in source.file.bases.items():
+        yield from _check_base(source, name, base)
 
 
 def _check_base(source: Source[MatrixFile], name: str, base: BasePart) -> Iterator[Problem]:

@@ -13,8 +13,8 @@ from twinforge.model.condition import (
     ORDERINGS,
     ConditionError,
     as_version,
-    comparisons,
     compares,
+    comparisons,
     parse_condition,
 )
 from twinforge.model.files import ConditionalPart, TwinPart
@@ -48,20 +48,23 @@ def check_rules(
     file = source.file
     if source.sound("derive"):
         yield from _check_derived(source, vocabulary)
-    if source.sound("exclude"):
-        for index, rule in enumerate(file.exclude):
-            yield from _check_rule(source, ("exclude", index), rule, vocabulary)
     if source.sound("include"):
-        for index, rule in enumerate(file.include):
-            yield from _check_include(source, index, rule, vocabulary, accelerators)
-    if source.sound("groups"):
-        for name, rule in file.groups.items():
-            yield from _check_rule(source, ("groups", name), rule, vocabulary)
-    if source.sound("aliases"):
-        for tag, rule in file.aliases.items():
-            yield from _check_rule(source, ("aliases", tag), rule, vocabulary)
+        for index in range(len(file.include)):
+            yield from _check_include(source, index, vocabulary, accelerators)
+    for where, rule in _rules(source):
+        yield from _check_rule(source, where, rule, vocabulary)
     if source.sound("overrides"):
         yield from check_overrides(source, file.overrides, vocabulary, files)
+
+
+def _rules(source: Source[MatrixFile]) -> Iterator[tuple[Where, Mapping[str, str]]]:
+    file = source.file
+    if source.sound("exclude"):
+        yield from ((("exclude", index), rule) for index, rule in enumerate(file.exclude))
+    if source.sound("groups"):
+        yield from ((("groups", name), rule) for name, rule in file.groups.items())
+    if source.sound("aliases"):
+        yield from ((("aliases", tag), rule) for tag, rule in file.aliases.items())
 
 
 def check_recipe_rules(
@@ -168,11 +171,10 @@ def _check_rule(
 def _check_include(
     source: Source[MatrixFile],
     index: int,
-    rule: Mapping[str, str],
     vocabulary: Vocabulary,
     accelerators: Sequence[str] | None,
 ) -> Iterator[Problem]:
-    where = ("include", index)
+    where, rule = ("include", index), source.file.include[index]
     if not rule:
         yield source.problem("the rule is empty and would include nothing new", *where)
     for axis, value in rule.items():

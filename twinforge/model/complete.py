@@ -40,6 +40,7 @@ from twinforge.model.reference import Reference
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from twinforge.model.condition import Condition
     from twinforge.model.files import (
         BasePart,
         MatrixFile,
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
         RegistryPart,
         SmokePart,
     )
-    from twinforge.model.condition import Condition
     from twinforge.model.source import Source
     from twinforge.yamlfile import Where
 

@@ -37,16 +37,16 @@ __all__ = [
     "MAX_DEPTH",
     "MAX_LENGTH",
     "ORDERINGS",
-    "All",
-    "Any",
+    "AllOf",
+    "AnyOf",
     "Comparison",
     "Condition",
     "ConditionError",
     "Literal",
     "Negation",
     "as_version",
-    "comparisons",
     "compares",
+    "comparisons",
     "holds",
     "parse_condition",
 ]
@@ -97,20 +97,20 @@ class Negation:
 
 
 @dataclass(frozen=True, slots=True)
-class All:
+class AllOf:
     """``part and part ...``."""
 
     parts: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Any:
+class AnyOf:
     """``part or part ...``."""
 
     parts: tuple[Condition, ...]
 
 
-Condition: TypeAlias = "Comparison | Negation | All | Any"
+Condition: TypeAlias = "Comparison | Negation | AllOf | AnyOf"
 
 
 def parse_condition(text: str) -> Condition:
@@ -142,9 +142,9 @@ def holds(condition: Condition, values: Mapping[str, str]) -> bool:
             return any(compares(operator, value, literal.text) for literal in literals)
         case Negation(part):
             return not holds(part, values)
-        case All(parts):
+        case AllOf(parts):
             return all(holds(part, values) for part in parts)
-        case Any(parts):
+        case AnyOf(parts):
             return any(holds(part, values) for part in parts)
 
 
@@ -155,7 +155,7 @@ def comparisons(condition: Condition) -> Iterator[Comparison]:
             yield condition
         case Negation(part):
             yield from comparisons(part)
-        case All(parts) | Any(parts):
+        case AllOf(parts) | AnyOf(parts):
             for part in parts:
                 yield from comparisons(part)
 
@@ -232,7 +232,7 @@ class _Parser:
         parts = [self._conjunction(depth)]
         while self._take("keyword", "or"):
             parts.append(self._conjunction(depth))
-        return parts[0] if len(parts) == 1 else Any(tuple(parts))
+        return parts[0] if len(parts) == 1 else AnyOf(tuple(parts))
 
     def expect_end(self) -> None:
         """Refuse what follows a whole condition."""
@@ -247,7 +247,7 @@ class _Parser:
         parts = [self._negation(depth)]
         while self._take("keyword", "and"):
             parts.append(self._negation(depth))
-        return parts[0] if len(parts) == 1 else All(tuple(parts))
+        return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
 
     def _negation(self, depth: int) -> Condition:
         if depth > MAX_DEPTH:

@@ -116,6 +116,10 @@ class _Run:
         if self.baseless:
             # variants are missing for another reason, which is told already
             return
+        self._check_selections(families)
+
+    def _check_selections(self, families: Sequence[Family]) -> None:
+        """Report groups and overrides without a variant."""
         for name, group in self.matrix.groups.items():
             if not any(applies(group, words) for words in self.words):
                 self.report(group.place, ("groups", name), "the group matches no variant")
