@@ -12,7 +12,7 @@ from twinforge.model.variant import Excluded, words_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from twinforge.model.matrix import Accelerator, Axis, Derived, Matrix
+    from twinforge.model.matrix import Accelerator, Axis, Derived, Matrix, Rule
     from twinforge.model.recipe import Override
 
 __all__ = ["Cell", "Cells", "Family", "Values"]
@@ -91,6 +91,11 @@ class Cells:
         for cell in kept.values() if self.matrix.derived else ():
             self._check_derived(cell)
         return list(kept.values())
+
+    def matches_excluded(self, rule: Rule) -> bool:
+        """Return whether a rule applies to a cell that another one excludes."""
+        cells = (self._cell(cell.recipe, cell.values) for cell in self.excluded)
+        return any(applies(rule, cell.words) for cell in cells)
 
     def _included(
         self, family: Family, kept: Mapping[Values, Cell]

@@ -209,7 +209,7 @@ def _check_derived(source: Source[MatrixFile], vocabulary: Vocabulary) -> Iterat
             yield source.problem(message, *where, "from", *([at] if many else []))
         if not unknown and not vocabulary.is_partial:
             yield from _check_map(source, name, part, known)
-        known[name] = vocabulary.derived[name]
+        known.setdefault(name, vocabulary.derived[name])
 
 
 def _check_map(

@@ -88,7 +88,7 @@ def test_several_selectors_are_a_union_in_declared_order(two: Project) -> None:
         (
             "digits/cu118-debian12-py3.10",
             "the selector 'digits/cu118-debian12-py3.10' matches no variant",
-            "matrix.yaml:16:5 excludes it",
+            "matrix.yaml:15:5 excludes it",
         ),
         (
             "acelerator=cpu",
