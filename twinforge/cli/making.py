@@ -81,7 +81,7 @@ def build(  # noqa: PLR0913 - the options of the command line
     as_json: bool,
 ) -> None:
     """Build the images that are not there yet, sharing what is equal."""
-    asks_git = any(selector.startswith(CHANGED_SINCE) for selector in selectors)
+    asks_git = any(CHANGED_SINCE in selector for selector in selectors)
     may_recall = not (builder or locked or force or dry_run or asks_git)
     if may_recall and (summary := recall(session.root, session.environ, selectors)) is not None:
         _show(session, summary, nothing_changed=True, as_json=as_json)

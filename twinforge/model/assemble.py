@@ -129,9 +129,9 @@ def _version(recipes: Sources, name: str) -> str:
     source, parents = recipes[name], parents_of(recipes)
     if source is None or not source.sound("version"):
         return _NO_VERSION
-    if source.file.version or name not in parents:
-        return source.file.version
-    return _version(recipes, parents[name])
+    if not source.file.version and name in parents:
+        return _version(recipes, parents[name])
+    return source.file.version or _NO_VERSION
 
 
 def _axes(recipes: Sources, name: str) -> tuple[Axis, ...]:

@@ -26,7 +26,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from twinforge.yamlfile import show_value
 
@@ -165,7 +165,7 @@ def as_version(text: str) -> Version | None:
     """Return a text as a version (PEP 440), or None if it is none."""
     try:
         return Version(text)
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion, or a number with more digits than Python converts
         return None
 
 

@@ -25,7 +25,11 @@ RECIPE: dict[str, Any] = {
     "version": "1.0.0",
     "description": "text",
     "python": {
-        "packages": ["numpy", {"twin": {"cpu": "a", "cuda": "b"}, "version": "==1"}],
+        "packages": [
+            "numpy",
+            {"twin": {"cpu": "a", "cuda": "b"}, "version": "==1", "when": "python >= 3"},
+            {"package": "scipy", "when": "kind == cuda"},
+        ],
         "indexes": ["https://packages.example.com/simple"],
     },
     "parity": {"exempt": {"numpy": "reason"}},
@@ -46,7 +50,18 @@ RECIPE: dict[str, Any] = {
             }
         ],
     },
+    "axes": {"size": ["small"]},
+    "overrides": [
+        {
+            "when": "cuda > 12 and not (flavor == full or size in [big, huge])",
+            "env": {"A": "2"},
+            "python": {"packages": ["numpy<2"]},
+            "system": {"packages": ["curl"], "cuda": ["libnuma1=2"]},
+            "smoke": {"startup_s": 3, "train": {"hyperparameters": {"a": "2"}}},
+        }
+    ],
 }
+HEIR = {"recipe": "heir", "extends": "tiny", "axes": {"size": ["small", "big", "huge"]}}
 MATRIX: dict[str, Any] = {
     "bases": {
         "debian-12": {"bootstrap": "bookworm", "snapshot": "20260101", "packages": ["python3"]},
@@ -59,9 +74,15 @@ MATRIX: dict[str, Any] = {
         "python": ["3.11"],
         "flavor": ["slim", "full"],
     },
-    "exclude": [{"flavor": "full", "recipe": "tiny"}],
-    "groups": {"pr": {"accelerator": "cpu"}},
-    "aliases": {"latest-{accelerator}": {"accelerator": "cpu"}},
+    "derive": {
+        "line": {"from": "accelerator", "map": {"cpu": "none"}, "default": "new"},
+        "rung": {"from": ["line", "python"], "map": {"none/3.11": "low", "new/3.11": "high"}},
+    },
+    "exclude": [{"flavor": "full", "recipe": "tiny"}, {"when": "rung == high and size == big"}],
+    "include": [{"recipe": "tiny", "accelerator": "cpu", "flavor": "none"}],
+    "overrides": [{"when": "recipe == 'heir'", "env": {"B": "1"}}],
+    "groups": {"pr": {"accelerator": "cpu"}, "nightly": {"sample": "pairwise", "when": "cuda > 1"}},
+    "aliases": {"latest-{line}": {"recipe": "tiny", "flavor": "none", "when": "kind == cpu"}},
     "registry": {
         "kind": "ecr",
         "account": "123456789012",
@@ -69,7 +90,7 @@ MATRIX: dict[str, Any] = {
         "repository": "ml/{recipe}",
     },
 }
-FILES = {"recipes/tiny.yaml": RECIPE, "matrix.yaml": MATRIX}
+FILES = {"recipes/tiny.yaml": RECIPE, "recipes/heir.yaml": HEIR, "matrix.yaml": MATRIX}
 
 # characters that have ended lines, words, instructions or quotes somewhere before
 NASTY = st.text(
@@ -169,7 +190,7 @@ def assert_harmless(root: Path) -> None:
 
 def test_the_examples_are_fine_as_they_are(root: Path) -> None:
     write(root, {})
-    assert len(load_project(root).variants) == 2
+    assert len(load_project(root).variants) == 13
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
