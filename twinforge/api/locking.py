@@ -43,6 +43,8 @@ def check_locks(workspace: Workspace, recipes: Sequence[str]) -> None:
     for name in recipes:
         variants = _variants(workspace, name)
         lock = workspace.lock_of(name)
+        if not variants:  # all of them are excluded: it is there for others to extend
+            continue
         if lock is None:
             stale.append(f"the recipe '{name}' is not locked")
         elif lock.checksum != inputs_checksum(workspace.project.recipe(name), variants, bases):
@@ -69,6 +71,8 @@ def lock_recipes(
     bases = {base.name: base for base in workspace.project.matrix.bases}
     pinned = dict(workspace.base_locks)
     used = {base.name: base for name in recipes for base in _bases(_variants(workspace, name))}
+    # a recipe without variants is there for others to extend
+    locked = [name for name in recipes if _variants(workspace, name)]
     for base in used.values():
         known = pinned.get(base.name)
         is_known = known is not None and known.digest and known.inputs == base_checksum(base)
@@ -81,7 +85,7 @@ def lock_recipes(
             )
             pinned[base.name] = replace(lock, inputs=base_checksum(base))
     write_bases(workspace.root, {name: pinned[name] for name in bases if name in pinned})
-    return tuple(_lock_one(workspace, name, pinned, upgrade) for name in recipes)
+    return tuple(_lock_one(workspace, name, pinned, upgrade) for name in locked)
 
 
 def _lock_one(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import product
 from typing import TYPE_CHECKING
 
 from twinforge.errors import Problem
@@ -215,13 +214,19 @@ def _check_derived(source: Source[MatrixFile], vocabulary: Vocabulary) -> Iterat
 def _check_map(
     source: Source[MatrixFile], name: str, part: DerivePart, known: Mapping[str, Sequence[str]]
 ) -> Iterator[Problem]:
-    keys = ["/".join(values) for values in product(*(known[axis] for axis in part.sources))]
     for key in part.values:
-        if key not in keys:
-            joined = "/".join(part.sources)
-            message = f"{show_value(joined)} has no value {show_value(key)}"
-            close = known_or_close(key, keys)
-            yield source.problem(message + close, "derive", name, "map", key, key=True)
+        where = ("derive", name, "map", key)
+        values = key.split("/")
+        if len(values) != len(part.sources):
+            axes = "/".join(part.sources)
+            message = f"{show_value(key)} is not one value of each of {show_value(axes)}"
+            yield source.problem(message, *where, key=True)
+            continue
+        for axis, value in zip(part.sources, values, strict=True):
+            if value not in known[axis]:
+                message = f"the axis {show_value(axis)} has no value {show_value(value)}"
+                close = known_or_close(value, known[axis])
+                yield source.problem(message + close, *where, key=True)
 
 
 def _is_value(text: str) -> bool:

@@ -79,3 +79,22 @@ def test_a_deployment_that_sagemaker_would_not_take_is_refused(world: World) -> 
     wrong = {**DEPLOYMENT, "role": "me"}
     with pytest.raises(TwinforgeError, match="CreateModel: ExecutionRoleArn is 'me'"):
         plan_deployment(world.workspace, "words", instances=["ml.m5.large"], **wrong)
+
+
+def test_an_endpoint_waits_as_long_as_the_slowest_of_its_images_may_take(world: World) -> None:
+    release(world)
+    world.edit(
+        "recipes/words.yaml",
+        "smoke:\n",
+        "overrides: [{when: kind == cuda, smoke: {startup_s: 900}}]\nsmoke:\n  startup_s: 120\n",
+    )
+
+    def timeouts(*instances: str) -> list[int]:
+        *_, endpoint = plan_deployment(
+            world.workspace, "words", instances=list(instances), **DEPLOYMENT
+        )
+        placed: Any = endpoint.parameters["ProductionVariants"]
+        return [one["ContainerStartupHealthCheckTimeoutInSeconds"] for one in placed]
+
+    assert timeouts("ml.m5.large") == [120]
+    assert timeouts("ml.g5.xlarge", "ml.m5.large") == [900, 900]

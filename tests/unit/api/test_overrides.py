@@ -10,8 +10,9 @@ from tests.unit.world import write_locks
 from twinforge.api.building import build_specs
 from twinforge.api.checks import checks_digests
 from twinforge.api.inputs import Inputs
-from twinforge.api.locking import check_locks
+from twinforge.api.locking import check_locks, lock_recipes
 from twinforge.errors import StaleError
+from twinforge.lock.resolve import Upgrade
 
 if TYPE_CHECKING:
     from tests.unit.world import World
@@ -121,3 +122,15 @@ def test_specs_of_all_builds_have_the_key_and_the_version_as_tags(world: World) 
     )
     assert (specs[1].folder / "Dockerfile").is_file()
     assert specs[1].contexts["twinforge/base:debian-12"].startswith("docker-image://twinforge/base")
+
+
+def test_a_recipe_that_only_others_extend_needs_no_lock(world: World) -> None:
+    world.edit("recipes/other.yaml", "program: program\n", "extends: words\n")
+    world.edit("matrix.yaml", "exclude: [", "exclude: [{recipe: words}, ")
+    world.edit("matrix.yaml", "aliases: {latest-cpu: {recipe: words, accelerator: cpu}}\n", "")
+    write_locks(world.workspace)
+    (world.root / "images/words/lock.json").unlink()
+    world.again()
+    assert [variant.id for variant in world.variants()] == [OTHER]
+    check_locks(world.workspace, ["words", "other"])
+    assert lock_recipes(world.workspace, ["words"], Upgrade()) == ()
