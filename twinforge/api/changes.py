@@ -25,7 +25,7 @@ from twinforge.yamlfile import show_value
 
 if TYPE_CHECKING:
     from twinforge.api.workspace import Workspace
-    from twinforge.model.variant import Variant
+    from twinforge.model.recipe import Override, Recipe
 
 __all__ = ["changed_since"]
 
@@ -102,30 +102,48 @@ def _fingerprints(workspace: Workspace) -> dict[str, str]:
     """Return a digest of all that decides each variant, by its id."""
     project = workspace.project
     checks = checks_digests(workspace, project.variants)
-    files: dict[str, object] = {}
-    for recipe in project.recipes:
-        template = (workspace.root / recipe.template).read_text("utf-8") if recipe.template else ""
-        files[recipe.name] = [_facts(read_program(workspace.root / recipe.program)), template]
+    files = {recipe.name: _files(workspace, recipe) for recipe in project.recipes}
+    locks = {recipe.name: _locks(workspace, recipe) for recipe in project.recipes}
+    recipes: dict[tuple[str, tuple[Override, ...]], str] = {}
+    devices = {one.name: _digest(_facts(one)) for one in project.matrix.accelerators}
+    bases = {
+        one.name: _digest([_facts(one), _facts(workspace.base_locks.get(one.name))])
+        for one in project.matrix.bases
+    }
     digests = {}
     for variant in project.variants:
-        document = [
-            _facts(variant),
+        same = (variant.recipe, variant.overrides)
+        if same not in recipes:
+            recipes[same] = _digest(_facts(project.recipe_for(variant)))
+        parts = [
             variant.tag,
-            _facts(project.recipe_for(variant)),
+            [variant.values, variant.derived, variant.aliases],
+            devices[variant.accelerator.name],
+            bases[variant.base.name],
+            recipes[same],
             checks[variant.id],
             files[variant.recipe],
-            _locks(workspace, variant),
+            locks[variant.recipe].get(variant.slug, ""),
         ]
-        text = json.dumps(document, sort_keys=True, ensure_ascii=True)
-        digests[variant.id] = hashlib.sha256(text.encode()).hexdigest()
+        digests[variant.id] = _digest(parts)
     return digests
 
 
-def _locks(workspace: Workspace, variant: Variant) -> object:
-    """Return what is locked for a variant; nothing before its first lock."""
-    lock = workspace.lock_of(variant.recipe)
-    found = [one for one in (lock.variants if lock else ()) if one.slug == variant.slug]
-    return _facts((*found, workspace.base_locks.get(variant.base.name)))
+def _files(workspace: Workspace, recipe: Recipe) -> str:
+    """Return a digest of a recipe's program and template."""
+    template = (workspace.root / recipe.template).read_text("utf-8") if recipe.template else ""
+    return _digest([_facts(read_program(workspace.root / recipe.program)), template])
+
+
+def _locks(workspace: Workspace, recipe: Recipe) -> dict[str, str]:
+    """Return a digest of what is locked for each variant, by its slug."""
+    lock = workspace.lock_of(recipe.name)
+    return {one.slug: _digest(_facts(one)) for one in (lock.variants if lock else ())}
+
+
+def _digest(facts: object) -> str:
+    text = json.dumps(facts, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _facts(value: object) -> object:
