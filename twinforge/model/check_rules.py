@@ -203,9 +203,9 @@ def _check_derived(source: Source[MatrixFile], vocabulary: Vocabulary) -> Iterat
             continue
         for axis in unknown:
             message = vocabulary.unknown_name(axis, known)
-            at = part.sources.index(axis)
-            many = isinstance(getattr(source.document.node((*where, "from")), "content", 0), tuple)
-            yield source.problem(message, *where, "from", *([at] if many else []))
+            index = part.sources.index(axis)
+            is_list = source.document.node((*where, "from", index)) is not None
+            yield source.problem(message, *where, "from", *([index] if is_list else []))
         if not unknown and not vocabulary.is_partial:
             yield from _check_map(source, name, part, known)
         known.setdefault(name, vocabulary.derived[name])

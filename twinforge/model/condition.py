@@ -306,5 +306,5 @@ class _Parser:
 
     def _refuse(self, message: str) -> NoReturn:
         token = self._token
-        found = "nothing follows" if token.kind == "end" else f"not {show_value(token.text)}"
-        raise ConditionError(f"{message}, {found}".replace(", nothing", "; nothing"), token.offset)
+        found = "; nothing follows" if token.kind == "end" else f", not {show_value(token.text)}"
+        raise ConditionError(f"{message}{found}", token.offset)

@@ -81,16 +81,16 @@ def read_vocabulary(
         for name, value in rule.items():
             if name in axes:
                 axes[name][value] = None
-    derived = {
-        name: tuple(dict.fromkeys([*part.values.values(), *([part.default] * bool(part.default))]))
-        for name, part in (file.derive if matrix.sound("derive") else {}).items()
-    }
+    derived: dict[str, tuple[str, ...]] = {}
+    for name, part in (file.derive if matrix.sound("derive") else {}).items():
+        default = [] if part.default is None else [part.default]
+        derived[name] = tuple(dict.fromkeys([*part.values.values(), *default]))
     parts = file.accelerators.values() if matrix.sound("accelerators") else ()
     cuda = tuple(dict.fromkeys(part.cuda for part in parts if part.cuda))
     cudnn = tuple(dict.fromkeys(part.cudnn for part in parts if part.cudnn))
     return Vocabulary(
         {name: tuple(values) for name, values in axes.items()},
-        {name: tuple(value for value in values if value) for name, values in derived.items()},
+        derived,
         {"kind": ("cpu", "cuda"), "cuda": cuda, "cudnn": cudnn},
         tuple(recipes),
         is_partial=not matrix.sound("axes", "accelerators", "derive", "include")

@@ -57,11 +57,11 @@ def test_included_variants_follow_those_of_the_axes_recipe_by_recipe(project: Pr
 
 def test_an_excluded_cell_tells_the_rule(project: Project) -> None:
     assert {cell.id: str(cell.place) for cell in project.excluded} == {
-        "small/cu118-debian12-py3.11-slim": "matrix.yaml:17:5",
-        "small/cu118-debian12-py3.11-full": "matrix.yaml:17:5",
-        "small/cu129-debian12-py3.11-slim": "matrix.yaml:17:5",
-        "small/cu129-debian12-py3.11-full": "matrix.yaml:17:5",
-        "tiny/cu118-debian12-py3.12": "matrix.yaml:16:5",
+        "small/cu118-debian12-py3.11-slim": "matrix.yaml:18:5",
+        "small/cu118-debian12-py3.11-full": "matrix.yaml:18:5",
+        "small/cu129-debian12-py3.11-slim": "matrix.yaml:18:5",
+        "small/cu129-debian12-py3.11-full": "matrix.yaml:18:5",
+        "tiny/cu118-debian12-py3.12": "matrix.yaml:17:5",
     }
 
 
@@ -74,6 +74,15 @@ def test_derived_values_follow_and_stand_in_no_name(project: Project) -> None:
         "tiny/cu129-debian12-py3.12": (("cuda_line", "new"), ("rung", "later")),
         "tiny/cu118-debian13-py3.10": (("cuda_line", "old"), ("rung", "later")),
     }
+
+
+def test_what_follows_from_an_axis_is_only_where_that_is(project: Project) -> None:
+    slim, full = (variant(project, f"small/cpu-debian12-py3.11-{one}") for one in ("slim", "full"))
+    assert (slim.derived[-1], full.derived[-1]) == (("weight", "light"), ("weight", "heavy"))
+    assert [one.id for one in select_variants(project, ["weight=heavy"])] == [
+        "small/cpu-debian12-py3.11-full",
+        "small/cpu-debian12-py3.13-full",
+    ]
 
 
 def test_derived_values_do_not_part_siblings(project: Project) -> None:
@@ -148,7 +157,7 @@ def test_overrides_reach_the_system_and_the_checks(project: Project) -> None:
     assert recipe.smoke.train
     assert recipe.smoke.train.hyperparameters == {"eta": "0.40"}
     assert [str(one.rule.place) for one in cell.overrides] == [
-        "matrix.yaml:22:5",
+        "matrix.yaml:23:5",
         "recipes/tiny.yaml:10:7",
         "recipes/tiny.yaml:21:5",
     ]
