@@ -30,6 +30,7 @@ program, 130 interrupted.
 \b
 Examples:
   twinforge check                     see whether recipes and matrix are right
+  twinforge matrix                    show what is built, and for what
   twinforge build && twinforge smoke  make and try the default variants
   twinforge push --dry-run            show what would go where
 """

@@ -307,4 +307,4 @@ class _Parser:
     def _refuse(self, message: str) -> NoReturn:
         token = self._token
         found = "; nothing follows" if token.kind == "end" else f", not {show_value(token.text)}"
-        raise ConditionError(f"{message}{found}", token.offset)
+        raise ConditionError(message + found, token.offset)
