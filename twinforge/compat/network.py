@@ -1,0 +1,263 @@
+"""Values that have to go together: variables, judged relations between them, and the search.
+
+A relation carries the labels of what it rests on and counts only where all of them are kept, so
+that one network answers what is left when a fact is left out. Sets of values are bits of one
+integer each; the domains are small (hundreds) and the relations are few, so that propagating and
+backtracking over them takes less time than handing the same question to a solver would.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from twinforge.compat.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+
+    from twinforge.compat.verdict import Judgement
+
+__all__ = ["ALWAYS", "Limit", "Network", "Relation", "Table", "bits"]
+
+ALWAYS = "always"
+"""A variable with one value, for relations that say something of one other variable only."""
+
+
+def bits(mask: int) -> Iterator[int]:
+    """Yield the positions of the bits that are set, lowest first."""
+    while mask:
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low
+
+
+class Table:
+    """The judgements of every pair of two lists of values, made when asked for and kept."""
+
+    __slots__ = ("_columns", "_judge", "_known", "_left", "_right", "_rows")
+
+    def __init__(
+        self,
+        left: Sequence[Any],
+        right: Sequence[Any],
+        judge: Callable[[Any, Any], Judgement],
+    ) -> None:
+        self._left = left
+        self._right = right
+        self._judge = judge
+        self._known: dict[tuple[int, int], Judgement] = {}
+        self._rows: dict[tuple[Verdict, int], int] = {}
+        self._columns: dict[tuple[Verdict, int], int] = {}
+
+    def judge(self, left: int, right: int) -> Judgement:
+        """Return what is said of a pair, by their positions."""
+        pair = left, right
+        if pair not in self._known:
+            self._known[pair] = self._judge(self._left[left], self._right[right])
+        return self._known[pair]
+
+    def row(self, worst: Verdict, left: int) -> int:
+        """Return the values on the right that are not worse than this with one on the left."""
+        key = worst, left
+        if key not in self._rows:
+            self._rows[key] = sum(
+                1 << right
+                for right in range(len(self._right))
+                if self.judge(left, right).verdict.rank <= worst.rank
+            )
+        return self._rows[key]
+
+    def column(self, worst: Verdict, right: int) -> int:
+        """Return the values on the left that are not worse than this with one on the right."""
+        key = worst, right
+        if key not in self._columns:
+            self._columns[key] = sum(
+                1 << left
+                for left in range(len(self._left))
+                if self.judge(left, right).verdict.rank <= worst.rank
+            )
+        return self._columns[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A table between two variables, and the labels of what it rests on."""
+
+    labels: frozenset[str]
+    left: str
+    right: str
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What was asked for: the values of a variable that may be taken, as bits."""
+
+    variable: str
+    mask: int
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Variables with their values (best first, in the order of the search), and what binds them.
+
+    ``limits`` maps labels to limits; ``follows`` maps a variable to one that stands before it, and
+    to the order in which its values are tried for each value of that one.
+    """
+
+    variables: Mapping[str, Sequence[Any]]
+    relations: Sequence[Relation]
+    limits: Mapping[str, Limit]
+    follows: Mapping[str, tuple[str, Callable[[int], Sequence[int]]]] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """Everything that can be left out."""
+        named = (relation.labels for relation in self.relations)
+        return frozenset(self.limits).union(*named)
+
+    def first(
+        self,
+        kept: Set[str],
+        worst: Verdict = Verdict.UNKNOWN,
+        *,
+        nearest: Mapping[str, Sequence[int]] | None = None,
+    ) -> dict[str, int] | None:
+        """Return the best solution, or None where there is none.
+
+        Args:
+            kept: The labels that count.
+            worst: The worst verdict that a relation may have in it.
+            nearest: Orders of values for some variables, instead of best first.
+        """
+        return next(self.solutions(kept, worst, nearest=nearest), None)
+
+    def solutions(
+        self,
+        kept: Set[str],
+        worst: Verdict = Verdict.UNKNOWN,
+        *,
+        nearest: Mapping[str, Sequence[int]] | None = None,
+    ) -> Iterator[dict[str, int]]:
+        """Yield every solution, best first; arguments as for ``first``."""
+        state = self._start(kept)
+        relations = [relation for relation in self.relations if relation.labels <= kept]
+        # what has to be near to something is chosen first: the rest follows from it
+        names = sorted(self.variables, key=lambda name: name not in (nearest or {}))
+        if _propagated(state, relations, worst):
+            yield from self._search(state, relations, worst, names, nearest or {})
+
+    def remaining(self, kept: Set[str], variable: str) -> tuple[int, ...]:
+        """Return the values of a variable that some solution has."""
+        state = self._start(kept)
+        relations = [relation for relation in self.relations if relation.labels <= kept]
+        if not _propagated(state, relations, Verdict.UNKNOWN):
+            return ()
+        found = []
+        for value in bits(state[variable]):
+            tried = {**state, variable: 1 << value}
+            if _propagated(tried, relations, Verdict.UNKNOWN):
+                names = list(self.variables)
+                search = self._search(tried, relations, Verdict.UNKNOWN, names, {})
+                if next(search, None) is not None:
+                    found.append(value)
+        return tuple(found)
+
+    def judgements(self, kept: Set[str], solution: Mapping[str, int]) -> Iterator[Judgement]:
+        """Yield what each relation says of a solution."""
+        for relation in self.relations:
+            if relation.labels <= kept:
+                yield relation.table.judge(solution[relation.left], solution[relation.right])
+
+    def _start(self, kept: Set[str]) -> dict[str, int]:
+        state = {name: (1 << len(values)) - 1 for name, values in self.variables.items()}
+        for label, limit in self.limits.items():
+            if label in kept:
+                state[limit.variable] &= limit.mask
+        return state
+
+    def _search(
+        self,
+        state: dict[str, int],
+        relations: Sequence[Relation],
+        worst: Verdict,
+        open_names: list[str],
+        nearest: Mapping[str, Sequence[int]],
+    ) -> Iterator[dict[str, int]]:
+        if not open_names:
+            yield {name: mask.bit_length() - 1 for name, mask in state.items()}
+            return
+        name, *rest = open_names
+        touching = [relation for relation in relations if name in {relation.left, relation.right}]
+        for value in self._order(name, state, nearest):
+            tried = {**state, name: 1 << value}
+            if not touching or _propagated(tried, relations, worst, touching):
+                yield from self._search(tried, relations, worst, rest, nearest)
+
+    def _order(
+        self, name: str, state: Mapping[str, int], nearest: Mapping[str, Sequence[int]]
+    ) -> Iterator[int]:
+        mask = state[name]
+        order: Sequence[int] | None = nearest.get(name)
+        if order is None and name in self.follows:
+            leader, ordered = self.follows[name]
+            # of a leader that is still open, any value tells the order as well as another
+            order = ordered(state[leader].bit_length() - 1)
+        if order is None:
+            yield from bits(mask)
+            return
+        yield from (value for value in order if mask >> value & 1)
+
+
+def _propagated(
+    state: dict[str, int],
+    relations: Sequence[Relation],
+    worst: Verdict,
+    first: Sequence[Relation] | None = None,
+) -> bool:
+    """Take values away that have no partner left, until nothing changes; false: none is left."""
+    if not all(state.values()):
+        return False
+    queue = list(relations if first is None else first)
+    while queue:
+        relation = queue.pop()
+        left, right = state[relation.left], state[relation.right]
+        new_left, new_right = _revised(relation.table, left, right, worst)
+        if not new_left or not new_right:
+            return False
+        changed = set()
+        if new_left != left:
+            state[relation.left] = new_left
+            changed.add(relation.left)
+        if new_right != right:
+            state[relation.right] = new_right
+            changed.add(relation.right)
+        if changed:
+            queue += [
+                other
+                for other in relations
+                if other is not relation
+                and other not in queue
+                and not changed.isdisjoint((other.left, other.right))
+            ]
+    return True
+
+
+def _revised(table: Table, left: int, right: int, worst: Verdict) -> tuple[int, int]:
+    """Return both domains without the values that have no partner; walks over the smaller."""
+    if left.bit_count() <= right.bit_count():
+        kept, partners = 0, 0
+        for value in bits(left):
+            row = table.row(worst, value) & right
+            if row:
+                kept |= 1 << value
+                partners |= row
+        return kept, partners
+    kept, partners = 0, 0
+    for value in bits(right):
+        column = table.column(worst, value) & left
+        if column:
+            kept |= 1 << value
+            partners |= column
+    return partners, kept
