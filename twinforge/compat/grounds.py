@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from twinforge.compat.facts import Dotted, Fact
 from twinforge.compat.images import CudaImage, cuda_images, find_image, image_tag
+from twinforge.compat.startup import ImageGate, image_gate
 from twinforge.compat.tables import load_system_table
 from twinforge.compat.verdict import FINE, Judgement, Verdict
 from twinforge.model.reference import Reference
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from twinforge.compat.cuda import CudaRelease
 
-__all__ = ["Ground", "ground_of", "grounds_like", "judge_ground_cuda", "judge_tag"]
+__all__ = ["Ground", "gate_of", "ground_of", "grounds_like", "judge_ground_cuda", "judge_tag"]
 
 _NO = Judgement(Verdict.IMPOSSIBLE)
 _PATCHED = 2
@@ -98,6 +99,13 @@ def grounds_like(text: str) -> tuple[Ground, ...]:
     )
 
 
+@cache
+def gate_of(ground: Ground) -> ImageGate | None:
+    """Return what a base demands of a host when it starts, or None where no source says."""
+    image = ground.image
+    return image_gate(str(image.cuda), ground.system) if image else None
+
+
 def judge_ground_cuda(ground: Ground, release: CudaRelease) -> Judgement:
     """Whether a base goes together with a CUDA release: with its own only, if it holds one."""
     if ground.image is None:
@@ -112,9 +120,10 @@ def judge_tag(ground: Ground, today: date | None) -> Judgement:
         ground: The base.
         today: What ends of life are compared with; None compares them with nothing.
     """
+    ended = _ended(ground, today)
     image = ground.image
     if image is None:
-        return FINE
+        return ended
     if image.removal is not None:
         return _NO
     if image.status == "gone":
@@ -127,8 +136,24 @@ def judge_tag(ground: Ground, today: date | None) -> Judgement:
         if image.deletion is not None:
             condition += f" (expected {image.deletion})"
         facts = tuple(fact for fact in (image.status_fact, image.end_fact) if fact)
-        return Judgement(Verdict.CONDITIONAL, facts, (condition,))
-    return Judgement(Verdict.WORKS, (image.status_fact,))
+        return Judgement(
+            Verdict.CONDITIONAL, (*facts, *ended.facts), (condition, *ended.conditions)
+        )
+    return Judgement(ended.verdict, (image.status_fact, *ended.facts), ended.conditions)
+
+
+def _ended(ground: Ground, today: date | None) -> Judgement:
+    """Whether the system still gets security updates; those of a paid service do not count."""
+    table = load_system_table()
+    record = table.systems.get(ground.system)
+    if record is None or today is None:
+        return FINE
+    ends = [end for end in (record.end_of_life, record.end_of_lts) if end is not None]
+    if not ends or max(ends) >= today:
+        return FINE
+    text = f"{ground.system} is past its end of life ({max(ends)}): no free security updates"
+    sources = table.cite(record.sources_of("end_of_life"))
+    return Judgement(Verdict.CONDITIONAL, (Fact(text, sources),), (text,))
 
 
 def _ground(text: str, system: str, image: CudaImage | None) -> Ground | None:

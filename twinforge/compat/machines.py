@@ -7,11 +7,12 @@ for. How these go together with everything else is decided in :mod:`twinforge.co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from twinforge.compat.cuda import cuda_releases, first_with, last_branch
 from twinforge.compat.facts import Dotted, Fact
+from twinforge.compat.startup import forward_package, gate_branches
 from twinforge.compat.tables import load_cuda_table
 from twinforge.compat.verdict import FINE, Judgement, Verdict
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from twinforge.compat.cuda import CudaRelease
     from twinforge.compat.facts import Use
     from twinforge.compat.instances import Ami, Gpu, HostDriver, InstanceType
+    from twinforge.compat.startup import ImageGate
 
 __all__ = [
     "Machine",
@@ -28,6 +30,7 @@ __all__ = [
     "judge_arch",
     "judge_code",
     "judge_driver",
+    "judge_gate",
     "judge_gpu",
     "judge_release",
     "judge_use",
@@ -40,11 +43,15 @@ _NO = Judgement(Verdict.IMPOSSIBLE)
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """An instance type with one of the hosts that it can have; ``ami`` is None for the default."""
+    """An instance type with one of the hosts that it can have; ``ami`` is None for the default.
+
+    ``is_forward``: the image brings a driver's library of its own for a newer CUDA (cuda-compat).
+    """
 
     instance: InstanceType
     use: Use
     ami: Ami | None = None
+    is_forward: bool = False
 
     @property
     def host(self) -> HostDriver | None:
@@ -56,7 +63,8 @@ def machines_of(instance: InstanceType, use: Use) -> tuple[Machine, ...]:
     """Return a type with each host that it can have: the default one, then the lowest driver first.
 
     AMI versions that a source lists for the family go before those that none lists, and all of them
-    before a default of which no source gives the driver.
+    before a default of which no source gives the driver. Last come the same hosts with NVIDIA's
+    forward compatibility, which only an image can bring.
     """
     amis = sorted(
         (ami for ami in instance.amis if ami.use == use),
@@ -64,7 +72,9 @@ def machines_of(instance: InstanceType, use: Use) -> tuple[Machine, ...]:
     )
     asked_for = tuple(Machine(instance, use, ami) for ami in amis)
     default = Machine(instance, use)
-    return (default, *asked_for) if default.host else (*asked_for, default)
+    hosts = (default, *asked_for) if default.host else (*asked_for, default)
+    known = (host for host in hosts if host.host and instance.gpu)
+    return (*hosts, *(replace(host, is_forward=True) for host in known))
 
 
 def judge_use(machine: Machine) -> Judgement:
@@ -137,32 +147,77 @@ def judge_driver(machine: Machine, release: CudaRelease) -> Judgement:
     if gpu is None:
         return FINE
     needed, fact = _needed_driver(gpu, release)
-    name = f"ml.{machine.instance.family}"
     if host is None:
         note = (
-            f"the host driver of {machine.use} jobs on {name} is not published; "
+            f"the host driver of {machine.use} jobs on ml.{machine.instance.family} is not published; "
             f"CUDA {release.version} needs {needed}"
         )
         return Judgement(Verdict.CONDITIONAL, (fact,), (note,))
+    ami = machine.ami
+    end = last_branch(gpu.compute_capability)
+    if ami is not None and end is not None and host.driver.major > end.major:
+        return _NO
+    if machine.is_forward:
+        return _judge_forward(machine, host, release, needed)
     if _at_least(host) < needed:
         return _NO
-    ami = machine.ami
     if ami is None:
         return Judgement(Verdict.WORKS, (fact, host.fact))
-    end = last_branch(gpu.compute_capability)
-    if end is not None and host.driver.major > end.major:
+    default = machine.instance.default_drivers.get(machine.use)
+    known = (fact, host.fact, default and default.fact, ami.listing)
+    need = f"CUDA {release.version} needs {needed}"
+    return Judgement(
+        Verdict.CONDITIONAL,
+        tuple(one for one in known if one),
+        _ami_conditions(machine, ami, need),
+    )
+
+
+def judge_gate(machine: Machine, gate: ImageGate | None) -> Judgement:
+    """Whether an image of nvidia/cuda starts on the host: it demands a driver when it does."""
+    host = machine.host
+    if gate is None or machine.instance.gpu is None:
+        return FINE
+    if host is None:
+        note = f"the host driver of {machine.use} jobs on ml.{machine.instance.family}"
+        condition = f"{note} is not published; {gate.fact.text}"
+        return Judgement(Verdict.CONDITIONAL, (gate.fact,), (condition,))
+    if not gate.lets_in(host.driver, host.cuda):
         return _NO
+    # an AMI version to ask for is a condition of the driver already
+    return Judgement(Verdict.WORKS, (gate.fact, host.fact))
+
+
+def _ami_conditions(machine: Machine, ami: Ami, need: str) -> tuple[str, ...]:
     default = machine.instance.default_drivers.get(machine.use)
     own = f"the default is {default.driver}" if default else "the default is not published"
-    need = f"CUDA {release.version} needs {needed}"
     parameter = _AMI_PARAMETERS[machine.use]
-    conditions = [f"{parameter} '{ami.name}' (driver {host.driver}; {own}, {need})"]
-    if ami.listing is None:
-        conditions.append(f"no source says whether '{ami.name}' runs on {name}")
-    known = (fact, host.fact, default and default.fact, ami.listing)
-    return Judgement(
-        Verdict.CONDITIONAL, tuple(one for one in known if one), tuple(conditions)
+    condition = f"{parameter} '{ami.name}' (driver {ami.host.driver}; {own}, {need})"
+    if ami.listing is not None:
+        return (condition,)
+    family = f"ml.{machine.instance.family}"
+    return condition, f"no source says whether '{ami.name}' runs on {family}"
+
+
+def _judge_forward(
+    machine: Machine, host: HostDriver, release: CudaRelease, needed: Dotted
+) -> Judgement:
+    """Whether the package of forward compatibility makes up for the host's driver.
+
+    NVIDIA's images count on it for the branches that they let in besides newer ones.
+    """
+    package = forward_package(str(release.version))
+    branches = {branch.major for branch in gate_branches(release.version)}
+    if package is None or host.driver.major not in branches:
+        return _NO
+    condition = (
+        f"{package.name} in the image, its library before the host's (LD_LIBRARY_PATH="
+        f"/usr/local/cuda-{release.version}/compat): driver {host.driver} is older than "
+        f"CUDA {release.version} needs ({needed})"
     )
+    need = f"CUDA {release.version} needs {package.name} with it"
+    ami = _ami_conditions(machine, machine.ami, need) if machine.ami else ()
+    return Judgement(Verdict.CONDITIONAL, (package.fact, host.fact), (*ami, condition))
 
 
 def driver_fact(instance: InstanceType, use: Use) -> Fact:

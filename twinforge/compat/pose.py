@@ -35,7 +35,7 @@ from twinforge.compat.domain import (
 )
 from twinforge.compat.facts import Fact
 from twinforge.compat.frameworks import framework_of
-from twinforge.compat.grounds import ground_of, judge_ground_cuda, judge_tag
+from twinforge.compat.grounds import Ground, gate_of, ground_of, judge_ground_cuda, judge_tag
 from twinforge.compat.network import ALWAYS, Limit, Network, Relation
 from twinforge.compat.question import Ask
 from twinforge.compat.tell import tell_builds, tell_capabilities, tell_drivers
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from datetime import date
 
     from twinforge.compat.frameworks import FrameworkBuild
-    from twinforge.compat.grounds import Ground
     from twinforge.compat.machines import Machine
     from twinforge.compat.question import Question, Wanted
 
@@ -318,6 +317,11 @@ class _Posing:
         if "cudnn" in self.domains:
             self._relate({*code, "cudnn.code"}, label, "cudnn", _judge_cudnn_on)
             self._tell("cudnn.code", "cudnn", tell_cudnn_gpus)
+        ground = self.domains["base"].values if "base" in self.domains else ()
+        if any(isinstance(one, Ground) and one.image for one in ground):
+            kept = {label, f"{label}.driver", "base.start"}
+            self._relate(kept, label, "base", _judge_start)
+            self._tell("base.start", "base", _tell_start)
         for name in frameworks:
             self._relate({*code, f"{name}.code"}, label, name, judge_builds.judge_build_on)
             self._tell(f"{name}.code", name, lambda builds: tell_builds(builds, "code"))
@@ -423,6 +427,15 @@ def _judge_glibc(build: FrameworkBuild, ground: Ground) -> Judgement:
     if ground.glibc is None:
         return Judgement.unknown(f"which glibc {ground.name} has")
     return judge_builds.judge_glibc(build, ground.glibc)
+
+
+def _judge_start(machine: Machine, ground: Ground) -> Judgement:
+    return judge_machines.judge_gate(machine, gate_of(ground))
+
+
+def _tell_start(grounds: Sequence[Ground]) -> Fact:
+    gate = gate_of(grounds[0])
+    return gate.fact if gate else Fact(f"{grounds[0].name} demands no driver", ())
 
 
 @cache

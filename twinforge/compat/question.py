@@ -99,7 +99,8 @@ class Pin:
 class Choice:
     """One combination; what plays no part in the question is empty.
 
-    ``amis`` maps an instance type to the AMI version to ask for, where one is needed.
+    ``amis`` maps an instance type to the AMI version to ask for, where one is needed; ``packages``
+    are those that the image needs for a driver that is too old.
     """
 
     frameworks: tuple[Pin, ...] = ()
@@ -109,6 +110,7 @@ class Choice:
     base: str = ""
     cpu_arch: str = ""
     amis: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    packages: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """Return it as ``twinforge compat`` prints it."""
@@ -129,6 +131,7 @@ class Choice:
             "base": self.base,
             "arch": self.cpu_arch,
             "amis": dict(self.amis),
+            "packages": list(self.packages),
         }
 
 

@@ -10,6 +10,7 @@ from twinforge.compat.builds import needs_cudnn
 from twinforge.compat.domain import Unheard
 from twinforge.compat.machines import Machine
 from twinforge.compat.question import Choice, Pin
+from twinforge.compat.startup import forward_package
 from twinforge.compat.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -92,6 +93,9 @@ def _choice(posed: Posed, values: Mapping[str, Any]) -> Choice:
         if machine.ami and "cuda" in posed.domains
     }
     cuda = known.get("cuda")
+    package = None
+    if cuda and any(machine.is_forward for machine in machines):
+        package = forward_package(str(cuda.version))
     return Choice(
         frameworks=tuple(pin_of(known[name]) for name in posed.frameworks if name in known),
         cuda=str(cuda.version) if cuda else "",
@@ -100,6 +104,7 @@ def _choice(posed: Posed, values: Mapping[str, Any]) -> Choice:
         python=known.get("python", ""),
         cpu_arch=known.get("arch", ""),
         amis=MappingProxyType(amis),
+        packages=(package.name,) if package else (),
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from twinforge.compat.facts import Dotted, Fact
 from twinforge.compat.tables import load_cuda_table
 
-__all__ = ["ForwardPackage", "ImageGate", "forward_package", "image_gate", "switch_fact"]
+__all__ = ["ForwardPackage", "ImageGate", "forward_package", "gate_branches", "image_gate", "switch_fact"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,18 @@ def image_gate(cuda: str, system: str) -> ImageGate | None:
                 fact=Fact(text, table.cite(record.source), record.verified),
             )
     return None
+
+
+@cache
+def gate_branches(cuda: Dotted) -> tuple[Dotted, ...]:
+    """Return the older driver branches that images of a CUDA release (two numbers) let in."""
+    found = {
+        branch
+        for record in load_cuda_table().image_gates
+        if Dotted.parse(record.image).parts[:2] == cuda.parts[:2]
+        for branch in record.branches
+    }
+    return tuple(sorted(Dotted.parse(branch) for branch in found))
 
 
 def forward_package(cuda: str) -> ForwardPackage | None:
