@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from twinforge.cli.explaining import explain, find
 from twinforge.report.tables import Cell, Column, render_table
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ __all__ = ["compat"]
 @click.group(epilog="Example: twinforge compat age")
 def compat() -> None:
     """Ask what may be combined, and look after the data that answers it."""
+
+
+compat.add_command(explain)
+compat.add_command(find)
 
 
 @compat.command(epilog="\b\nExamples:\n  twinforge compat age\n  twinforge compat age --json")

@@ -148,18 +148,36 @@ class Network:
         if _propagated(state, relations, worst):
             yield from self._search(state, relations, worst, names, nearest or {})
 
-    def remaining(self, kept: Set[str], variable: str) -> tuple[int, ...]:
-        """Return the values of a variable that some solution has."""
+    def distinct(
+        self, kept: Set[str], worst: Verdict, names: Sequence[str]
+    ) -> Iterator[dict[str, int]]:
+        """Yield the best solution for each combination of some variables, best first."""
         state = self._start(kept)
         relations = [relation for relation in self.relations if relation.labels <= kept]
-        if not _propagated(state, relations, Verdict.UNKNOWN):
+        rest = [name for name in self.variables if name not in names]
+        for found in self._search(state, relations, worst, list(names), {}, whole=False):
+            best = next(self._search(found, relations, worst, rest, {}), None)
+            if best is not None:
+                yield best
+
+    def remaining(
+        self,
+        kept: Set[str],
+        variable: str,
+        worst: Verdict = Verdict.UNKNOWN,
+        fixed: Mapping[str, int] | None = None,
+    ) -> tuple[int, ...]:
+        """Return the values of a variable that some solution has, with others ``fixed``."""
+        state = self._start(kept)
+        state.update({name: 1 << value for name, value in (fixed or {}).items()})
+        relations = [relation for relation in self.relations if relation.labels <= kept]
+        if not _propagated(state, relations, worst):
             return ()
         found = []
         for value in bits(state[variable]):
             tried = {**state, variable: 1 << value}
-            if _propagated(tried, relations, Verdict.UNKNOWN):
-                names = list(self.variables)
-                search = self._search(tried, relations, Verdict.UNKNOWN, names, {})
+            if _propagated(tried, relations, worst):
+                search = self._search(tried, relations, worst, list(self.variables), {})
                 if next(search, None) is not None:
                     found.append(value)
         return tuple(found)
@@ -184,16 +202,22 @@ class Network:
         worst: Verdict,
         open_names: list[str],
         nearest: Mapping[str, Sequence[int]],
+        *,
+        whole: bool = True,
     ) -> Iterator[dict[str, int]]:
+        """Yield solutions by position, or (not ``whole``) what is left of every domain, as bits."""
         if not open_names:
-            yield {name: mask.bit_length() - 1 for name, mask in state.items()}
+            if whole:
+                yield {name: mask.bit_length() - 1 for name, mask in state.items()}
+            else:
+                yield state
             return
         name, *rest = open_names
         touching = [relation for relation in relations if name in {relation.left, relation.right}]
         for value in self._order(name, state, nearest):
             tried = {**state, name: 1 << value}
             if not touching or _propagated(tried, relations, worst, touching):
-                yield from self._search(tried, relations, worst, rest, nearest)
+                yield from self._search(tried, relations, worst, rest, nearest, whole=whole)
 
     def _order(
         self, name: str, state: Mapping[str, int], nearest: Mapping[str, Sequence[int]]

@@ -112,6 +112,16 @@ class Choice:
     amis: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     packages: tuple[str, ...] = ()
 
+    def told(self) -> str:
+        """Return it in words: ``torch==2.6.0, CUDA 12.4, Python 3.12``."""
+        parts = [
+            f"{pin} (index {pin.index})" if pin.index else str(pin) for pin in self.frameworks
+        ]
+        named = (("CUDA", self.cuda), ("cuDNN", self.cudnn), ("Python", self.python))
+        parts += [f"{name} {value}" for name, value in named if value]
+        parts += [value for value in (self.base, *self.packages) if value]
+        return ", ".join(parts)
+
     def as_json(self) -> dict[str, object]:
         """Return it as ``twinforge compat`` prints it."""
         frameworks = [
