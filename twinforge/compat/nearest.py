@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, islice
 from typing import TYPE_CHECKING, Any
 
 from twinforge.compat.domain import Unheard
@@ -13,7 +13,7 @@ from twinforge.compat.instances import instance_types
 from twinforge.compat.network import bits
 from twinforge.compat.pose import pose
 from twinforge.compat.question import Change, Wanted
-from twinforge.compat.solution import solve, solved
+from twinforge.compat.solution import solved
 from twinforge.compat.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def nearest_changes(question: Question, posed: Posed, limit: int) -> tuple[Chang
     """
     changes = list(_of_asks(question, posed))[:limit]
     room = max(limit - len(changes), 1) if limit else 0
-    return (*changes, *list(_of_instances(question))[:room])[:limit]
+    return (*changes, *islice(_of_instances(question, posed), room))[:limit]
 
 
 def _of_asks(question: Question, posed: Posed) -> Iterator[Change]:
@@ -141,41 +141,52 @@ def _instead(label: str, posed: Posed, answer: Solved, question: Question) -> tu
     return f"{pin} instead of {ask.text}", replace(question, frameworks=wanted)
 
 
-def _of_instances(question: Question) -> Iterator[Change]:
-    """Yield other instance types, one of a family, with a GPU as new as possible to the old one."""
+def _of_instances(question: Question, posed: Posed) -> Iterator[Change]:
+    """Yield other instance types, one of a family, with a GPU as near as possible to the old one."""
     known = instance_types()
     for position, name in enumerate(question.instances):
-        old = known.get(name)
-        if old is None:
-            continue
-        found: list[tuple[tuple[int, ...], Change]] = []
-        for other in _alike(old, question):
-            instances = list(question.instances)
-            instances[position] = other.name
-            if len(set(instances)) < len(instances):
-                continue
+        if name in known:
+            others = _alike(known[name], question, needs_gpu="cuda" in posed.domains)
+            yield from islice(_instead_of(question, position, others), _INSTANCES)
+
+
+def _instead_of(
+    question: Question, position: int, others: Sequence[InstanceType]
+) -> Iterator[Change]:
+    name = question.instances[position]
+    tried = []
+    for other in others:
+        instances = list(question.instances)
+        instances[position] = other.name
+        if len(set(instances)) == len(instances):
             changed = replace(question, instances=tuple(instances))
-            posed = pose(changed)
-            answer = solve(posed, worst=Verdict.CONDITIONAL)
-            if answer is None:
+            tried.append((other, changed, pose(changed)))
+    for worst in (Verdict.WORKS, Verdict.CONDITIONAL):
+        for other, changed, other_posed in tried:
+            kept = other_posed.network.labels
+            found = other_posed.network.first(kept, worst)
+            if found is None:
                 continue
-            texts = (f"{other.name} instead of {name}",)
-            change = Change(texts, changed, answer.verdict, answer.conditions, answer.choice)
-            found.append(((answer.verdict.rank, *_distance(old, other)), change))
-        found.sort(key=lambda pair: pair[0])
-        yield from (change for _, change in found[:_INSTANCES])
+            answer = solved(other_posed, kept, found)
+            if answer.verdict is worst:
+                texts = (f"{other.name} instead of {name}",)
+                yield Change(texts, changed, worst, answer.conditions, answer.choice)
 
 
-def _alike(old: InstanceType, question: Question) -> Iterator[InstanceType]:
-    """Yield one type of every other family that is offered for the use."""
+def _alike(old: InstanceType, question: Question, *, needs_gpu: bool) -> list[InstanceType]:
+    """Return one type of every other family that is offered for the use, the most alike first."""
     size = old.name.rpartition(".")[2]
     families: dict[str, InstanceType] = {}
     for other in instance_types().values():
-        if other.family == old.family or question.use not in other.uses:
+        if (
+            other.family == old.family
+            or question.use not in other.uses
+            or (needs_gpu and other.gpu is None)
+        ):
             continue
         if other.family not in families or other.name.endswith(f".{size}"):
             families[other.family] = other
-    yield from families.values()
+    return sorted(families.values(), key=lambda other: _distance(old, other))
 
 
 def _distance(old: InstanceType, other: InstanceType) -> tuple[int, ...]:

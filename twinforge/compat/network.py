@@ -33,7 +33,7 @@ def bits(mask: int) -> Iterator[int]:
 
 
 class Table:
-    """The judgements of every pair of two lists of values, made when asked for and kept."""
+    """The judgements of the pairs of two lists of values, made when asked for and kept."""
 
     __slots__ = ("_columns", "_judge", "_known", "_left", "_right", "_rows")
 
@@ -47,37 +47,37 @@ class Table:
         self._right = right
         self._judge = judge
         self._known: dict[tuple[int, int], Judgement] = {}
-        self._rows: dict[tuple[Verdict, int], int] = {}
-        self._columns: dict[tuple[Verdict, int], int] = {}
+        # by position: which partners were judged, and by rank which are not worse than it
+        self._rows: dict[int, list[int]] = {}
+        self._columns: dict[int, list[int]] = {}
 
     def judge(self, left: int, right: int) -> Judgement:
         """Return what is said of a pair, by their positions."""
         pair = left, right
-        if pair not in self._known:
-            self._known[pair] = self._judge(self._left[left], self._right[right])
-        return self._known[pair]
+        found = self._known.get(pair)
+        if found is None:
+            found = self._known[pair] = self._judge(self._left[left], self._right[right])
+        return found
 
-    def row(self, worst: Verdict, left: int) -> int:
-        """Return the values on the right that are not worse than this with one on the left."""
-        key = worst, left
-        if key not in self._rows:
-            self._rows[key] = sum(
-                1 << right
-                for right in range(len(self._right))
-                if self.judge(left, right).verdict.rank <= worst.rank
-            )
-        return self._rows[key]
+    def row(self, worst: Verdict, left: int, among: int) -> int:
+        """Return which values on the right are not worse than this with one on the left."""
+        kept = self._rows.setdefault(left, [0, 0, 0, 0])
+        for right in bits(among & ~kept[-1]):
+            _note(kept, right, self.judge(left, right).verdict.rank)
+        return kept[worst.rank] & among
 
-    def column(self, worst: Verdict, right: int) -> int:
-        """Return the values on the left that are not worse than this with one on the right."""
-        key = worst, right
-        if key not in self._columns:
-            self._columns[key] = sum(
-                1 << left
-                for left in range(len(self._left))
-                if self.judge(left, right).verdict.rank <= worst.rank
-            )
-        return self._columns[key]
+    def column(self, worst: Verdict, right: int, among: int) -> int:
+        """Return which values on the left are not worse than this with one on the right."""
+        kept = self._columns.setdefault(right, [0, 0, 0, 0])
+        for left in bits(among & ~kept[-1]):
+            _note(kept, left, self.judge(left, right).verdict.rank)
+        return kept[worst.rank] & among
+
+
+def _note(kept: list[int], position: int, rank: int) -> None:
+    """Set a bit at its rank and at all worse ones; the last, "impossible", holds all."""
+    for index in range(rank, len(kept)):
+        kept[index] |= 1 << position
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +243,11 @@ def _propagated(
     """Take values away that have no partner left, until nothing changes; false: none is left."""
     if not all(state.values()):
         return False
-    queue = list(relations if first is None else first)
+    # what takes most away with the least work comes first, which is the end of the queue
+    queue = sorted(
+        relations if first is None else first,
+        key=lambda one: -state[one.left].bit_count() * state[one.right].bit_count(),
+    )
     while queue:
         relation = queue.pop()
         left, right = state[relation.left], state[relation.right]
@@ -273,14 +277,14 @@ def _revised(table: Table, left: int, right: int, worst: Verdict) -> tuple[int, 
     if left.bit_count() <= right.bit_count():
         kept, partners = 0, 0
         for value in bits(left):
-            row = table.row(worst, value) & right
+            row = table.row(worst, value, right)
             if row:
                 kept |= 1 << value
                 partners |= row
         return kept, partners
     kept, partners = 0, 0
     for value in bits(right):
-        column = table.column(worst, value) & left
+        column = table.column(worst, value, left)
         if column:
             kept |= 1 << value
             partners |= column

@@ -34,7 +34,7 @@ from twinforge.compat.domain import (
     table_of,
 )
 from twinforge.compat.facts import Fact
-from twinforge.compat.frameworks import framework_of
+from twinforge.compat.frameworks import framework_names, framework_of
 from twinforge.compat.grounds import Ground, gate_of, ground_of, judge_ground_cuda, judge_tag
 from twinforge.compat.network import ALWAYS, Limit, Network, Relation
 from twinforge.compat.question import Ask
@@ -135,28 +135,7 @@ class _Posing:
     # what takes part
 
     def _framework(self, wanted: Wanted) -> str:
-        requirement = Requirement(wanted.name)
-        package = canonicalize_name(requirement.name)
-        framework = framework_of(package) or package
-        specifiers = SpecifierSet(wanted.specifier, prereleases=True)
-        try:
-            domain = build_domain(framework)
-        except UnknownError as error:
-            domain, mask = Domain(("builds", framework), (Unheard(error.message),)), 1
-        else:
-            framework = domain.values[0].framework
-            packages = {package} if package != framework or requirement.extras else set()
-            chosen = [
-                index
-                for index, build in enumerate(domain.values)
-                if specifiers.contains(_full_version(build))
-                and packages <= {build.package}
-                and requirement.extras <= set(build.extras)
-            ]
-            mask = sum(1 << index for index in chosen)
-            if not chosen:
-                domain = domain.with_unheard(f"there is no data on {wanted}")
-                mask = 1 << len(domain.values) - 1
+        framework, domain, mask = _matching(wanted)
         label = framework_label(framework)
         self.domains[framework] = domain
         self.limits[label] = Limit(framework, mask)
@@ -363,6 +342,32 @@ class _Posing:
     ) -> None:
         one, other = self.domains[left], _ONE if right == ALWAYS else self.domains[right]
         self.relations.append(Relation(frozenset(labels), left, right, table_of(judge, one, other)))
+
+
+@cache
+def _matching(wanted: Wanted) -> tuple[str, Domain, int]:
+    """Return a framework, its builds, and which of them are wanted."""
+    requirement = Requirement(wanted.name)
+    package = canonicalize_name(requirement.name)
+    framework = framework_of(package) or package
+    specifiers = SpecifierSet(wanted.specifier, prereleases=True)
+    try:
+        domain = build_domain(framework)
+    except UnknownError as error:
+        return framework, Domain(("builds", framework), (Unheard(error.message),)), 1
+    framework = domain.values[0].framework
+    is_package = wanted.exact or package not in framework_names() or bool(requirement.extras)
+    mask = sum(
+        1 << index
+        for index, build in enumerate(domain.values)
+        if specifiers.contains(_full_version(build))
+        and (build.package == package or not is_package)
+        and requirement.extras <= set(build.extras)
+    )
+    if not mask:
+        domain = domain.with_unheard(f"there is no data on {wanted}")
+        mask = 1 << len(domain.values) - 1
+    return framework, domain, mask
 
 
 def _full_version(build: FrameworkBuild) -> Version:

@@ -23,11 +23,13 @@ class Wanted:
     """A framework that is asked for.
 
     ``name`` is the framework's or a package's of it (``tensorflow-gpu``, ``tensorflow[and-cuda]``),
-    ``specifier`` a PEP 440 specifier set, empty for any version.
+    ``specifier`` a PEP 440 specifier set, empty for any version. A name that a framework and a
+    package have in common is the framework's unless it is ``exact``.
     """
 
     name: str
     specifier: str = ""
+    exact: bool = False
 
     def __str__(self) -> str:
         """Return it as a requirement."""

@@ -90,6 +90,7 @@ def gate_branches(cuda: Dotted) -> tuple[Dotted, ...]:
     return tuple(sorted(Dotted.parse(branch) for branch in found))
 
 
+@cache
 def forward_package(cuda: str) -> ForwardPackage | None:
     """Return the package for a release such as ``12.9``, or ``None`` where there is none.
 
