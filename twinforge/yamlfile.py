@@ -69,6 +69,7 @@ class Node:
 
     ``content`` is a scalar's value, a tuple of nodes, or a mapping from keys to nodes; ``keys``
     holds the places of a mapping's keys. ``size`` counts the nodes with all aliases expanded.
+    ``source`` is how a scalar stands in the file, where that is more than ``text`` on one line.
     """
 
     line: int
@@ -77,6 +78,7 @@ class Node:
     text: str = ""
     keys: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     size: int = 1
+    source: str = ""
 
     def child(self, step: str | int) -> Node | None:
         """Return the value of a key or the item of a list, or None where there is none."""
@@ -120,6 +122,22 @@ class Document:
                 break
             node = found
         return node.line, node.column
+
+    def position_inside(self, where: Sequence[str | int], offset: int) -> tuple[int, int]:
+        """Return line and column of a character of a scalar's text.
+
+        Quotes, folded lines and the indentation of blocks are followed. Where an escape makes one
+        character of several, it is the place at which the scalar starts.
+        """
+        node = self.node(where)
+        if node is None:
+            return self.position(where)
+        inside = _offset_in_source(node, offset)
+        if inside is None:
+            return node.line, node.column
+        before = node.source[:inside] if node.source else node.text[:inside]
+        lines, column = before.count("\n"), len(before) - (before.rfind("\n") + 1)
+        return node.line + lines, (1 if lines else node.column) + column
 
     def problem(self, where: Where, message: str, *, key: bool = False) -> Problem:
         """Return a problem of this file with the position of a node (see ``position``)."""
@@ -301,7 +319,7 @@ class _Builder:
         if isinstance(event, yaml.ScalarEvent):
             plain = event.style is None and event.tag is None
             text = self._without_surrogates(event.value, where)
-            node = Node(line, column, _scalar(text, plain=plain), text)
+            node = Node(line, column, _scalar(text, plain=plain), text, source=_source(event))
         elif isinstance(event, yaml.SequenceStartEvent):
             items: list[Node] = []
             while not isinstance(following := next(events), yaml.SequenceEndEvent):
@@ -379,6 +397,41 @@ class _Builder:
 
 
 _STRING = "tag:yaml.org,2002:str"
+
+
+def _source(event: yaml.ScalarEvent) -> str:
+    """Return how a scalar stands in the file, from its quote or its block's header on.
+
+    Empty where that is its text, on one line.
+    """
+    start, end = event.start_mark, event.end_mark
+    buffer = start.buffer if start else None
+    if start is None or end is None or buffer is None:
+        return ""
+    is_text = event.style is None and start.line == end.line
+    return "" if is_text else buffer[start.pointer : end.pointer]
+
+
+def _offset_in_source(node: Node, offset: int) -> int | None:
+    """Return where a character of the text stands in the source, or None if that is not clear.
+
+    Reading a scalar changes nothing but blanks and line ends, apart from escapes.
+    """
+    if not node.source:
+        return offset
+    quote = node.source[0] if node.source[0] in "'\"" else ""
+    start = 1 if quote else 0
+    if node.source[0] in "|>":
+        start = node.source.find("\n") + 1
+    body = node.source[start : len(node.source) - len(quote)]
+    solid = [index for index, character in enumerate(body) if not character.isspace()]
+    read = [character for character in node.text if not character.isspace()]
+    if [body[index] for index in solid] != read:
+        return None
+    before = sum(not character.isspace() for character in node.text[:offset])
+    if before < len(solid):
+        return start + solid[before]
+    return start + (solid[-1] + 1 if solid else 0)
 
 
 def _is_scalar(node: Node) -> bool:

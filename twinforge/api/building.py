@@ -38,6 +38,7 @@ __all__ = [
     "BuildOptions",
     "Made",
     "build",
+    "build_specs",
     "dry_run",
     "local_reference",
     "plan",
@@ -105,12 +106,7 @@ def dry_run(
 ) -> tuple[tuple[Node, str], ...]:
     """Return the nodes that a build would make, each with its command line."""
     inputs = Inputs(workspace, tuple(variants), options.locked)
-    contexts = {"uv": f"docker-image://twinforge/uv:{uv_version()}"}
-    for variant in variants:
-        if isinstance(variant.base.source, Bootstrap):
-            name = base_name(variant, None)
-            digest = inputs.base_digest(variant).removeprefix("sha256:")
-            contexts[name] = f"docker-image://{name}-{digest[:16]}"
+    contexts = _contexts_of_the_engine(inputs)
     return tuple(
         (
             node,
@@ -125,6 +121,32 @@ def dry_run(
         )
         for node in _plan(inputs, options).todo
     )
+
+
+def build_specs(workspace: Workspace, variants: Sequence[Variant]) -> tuple[BuildSpec, ...]:
+    """Return what builds each variant by its lock, whether it is built already or not.
+
+    The images get their version tags at once, which a build of ours does in the end.
+    """
+    inputs = Inputs(workspace, tuple(variants), locked=True)
+    contexts = _contexts_of_the_engine(inputs)
+    specs = []
+    for node in _plan(inputs, BuildOptions()).nodes:
+        spec = _spec(inputs, node, contexts)
+        tags = (*spec.tags, local_reference(workspace, node.variant))
+        specs.append(replace(spec, tags=tags))
+    return tuple(specs)
+
+
+def _contexts_of_the_engine(inputs: Inputs) -> dict[str, str]:
+    """Return the named contexts as a build leaves them in the engine."""
+    contexts = {"uv": f"docker-image://twinforge/uv:{uv_version()}"}
+    for variant in inputs.variants:
+        if isinstance(variant.base.source, Bootstrap):
+            name = base_name(variant, None)
+            digest = inputs.base_digest(variant).removeprefix("sha256:")
+            contexts[name] = f"docker-image://{name}-{digest[:16]}"
+    return contexts
 
 
 def build(

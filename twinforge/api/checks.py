@@ -8,12 +8,15 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from twinforge.api.workspace import Workspace
     from twinforge.build.ledger import Smoked
     from twinforge.build.plan import Node
-    from twinforge.model.recipe import Recipe
+    from twinforge.model.recipe import Override, Recipe
+    from twinforge.model.variant import Variant
 
-__all__ = ["checks_digest", "smoked"]
+__all__ = ["checks_digest", "checks_digests", "smoked"]
 
 _CHECKS_VERSION = 1
 """Goes up when images must be smoked again because the checks themselves changed."""
@@ -35,6 +38,18 @@ def checks_digest(workspace: Workspace, recipe: Recipe) -> str:
     document = {"version": _CHECKS_VERSION, "smoke": asdict(smoke_spec), "files": files}
     text = json.dumps(document, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def checks_digests(workspace: Workspace, variants: Iterable[Variant]) -> dict[str, str]:
+    """Return the digest of what is asked of each variant's image, by the variant's id."""
+    known: dict[tuple[str, tuple[Override, ...]], str] = {}
+    digests = {}
+    for variant in variants:
+        same = (variant.recipe, variant.overrides)
+        if same not in known:
+            known[same] = checks_digest(workspace, workspace.project.recipe_for(variant))
+        digests[variant.id] = known[same]
+    return digests
 
 
 def smoked(workspace: Workspace, node: Node, checks: str) -> Smoked | None:

@@ -12,7 +12,7 @@ from twinforge.sagemaker.model import check_requests
 from twinforge.sagemaker.select import Selected, Wish, select_variant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from twinforge.api.workspace import Workspace
     from twinforge.compat.facts import Use
@@ -74,10 +74,21 @@ def plan_deployment(  # noqa: PLR0913 - an endpoint's parts, all by keyword
         endpoint=endpoint,
         model_data=model_data,
         role=role,
-        startup_s=workspace.project.recipe(recipe).smoke.startup_s,
+        startup_s=_startup_s(workspace, recipe, {one.selected.variant for one in placements}),
     )
     check_requests(requests, endpoint=endpoint)
     return requests
+
+
+def _startup_s(workspace: Workspace, recipe: str, slugs: Collection[str]) -> int:
+    """Return the longest time that one of the variants may take to answer."""
+    project = workspace.project
+    limits = [
+        project.recipe_for(variant).smoke.startup_s
+        for variant in project.variants
+        if variant.recipe == recipe and variant.slug in slugs
+    ]
+    return max(limits, default=project.recipe(recipe).smoke.startup_s)
 
 
 def _release(workspace: Workspace, recipe: str) -> Release:

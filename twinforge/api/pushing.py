@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined] # typeshed lacks it
 
 from twinforge.api.building import BuildOptions, local_reference, plan
-from twinforge.api.checks import checks_digest, smoked
+from twinforge.api.checks import checks_digests, smoked
 from twinforge.errors import SmokeError, UsageError
 from twinforge.model.reference import Reference
 from twinforge.registry.cache import BlobCache
@@ -65,10 +65,10 @@ def plan_push(workspace: Workspace, variants: Sequence[Variant]) -> tuple[Recipe
         SmokeError: A variant is not built, or has not passed the checks that are asked of it now.
     """
     nodes = plan(workspace, variants, BuildOptions()).nodes
+    checks = checks_digests(workspace, variants)
     problems = []
     for node in nodes:
-        recipe = workspace.project.recipe(node.variant.recipe)
-        outcome = smoked(workspace, node, checks_digest(workspace, recipe))
+        outcome = smoked(workspace, node, checks[node.variant.id])
         if not node.image_id:
             problems.append(f"{node.variant.id} is not built ({node.why})")
         elif outcome is None:

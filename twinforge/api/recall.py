@@ -69,8 +69,7 @@ def remember(
     """
     project, root = workspace.project, workspace.root
     inputs = {"matrix.yaml", "recipes", "images"}
-    for recipe in {node.variant.recipe for node in nodes}:
-        found = project.recipe(recipe)
+    for found in map(project.recipe_for, (node.variant for node in nodes)):
         inputs |= {found.program, found.template or "matrix.yaml"}
         inputs |= {path for case in found.smoke.invocations for path in (case.body, case.labels)}
         inputs |= set(found.smoke.train.channels.values()) if found.smoke.train else set()

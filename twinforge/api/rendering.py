@@ -69,7 +69,7 @@ def locked_variant(workspace: Workspace, variant: Variant) -> VariantLock:
 
 def render_variant(workspace: Workspace, variant: Variant, locked: VariantLock) -> dict[str, str]:
     """Return one variant's files under a given lock."""
-    recipe = workspace.project.recipe(variant.recipe)
+    recipe = workspace.project.recipe_for(variant)
     template = (workspace.root / recipe.template).read_text("utf-8") if recipe.template else ""
     return render_files(
         recipe,

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from twinforge.api.building import BuildOptions, plan
-from twinforge.api.checks import checks_digest, smoked
+from twinforge.api.checks import checks_digests, smoked
 from twinforge.api.rendering import locked_variant
 from twinforge.build.ledger import Smoked
 from twinforge.build.scheduler import Outcome, run_all
@@ -46,20 +46,17 @@ def smoke(
         named = ", ".join(f"{node.variant.id} ({node.why})" for node in stale[:5])
         message = f"{len(stale)} of {len(nodes)} variants are not built: {named}"
         raise SmokeError(message, hint="run `twinforge build`")
-    checks = {
-        name: checks_digest(workspace, workspace.project.recipe(name))
-        for name in dict.fromkeys(variant.recipe for variant in variants)
-    }
+    checks = checks_digests(workspace, variants)
     todo = [
         node
         for node in nodes
         if again
-        or (known := smoked(workspace, node, checks[node.variant.recipe])) is None
+        or (known := smoked(workspace, node, checks[node.variant.id])) is None
         or not known.passed
     ]
 
     def worker(node: Node, cancelled: threading.Event) -> Smoked:
-        return _smoke_node(workspace, node, checks[node.variant.recipe], cancelled)
+        return _smoke_node(workspace, node, checks[node.variant.id], cancelled)
 
     return nodes, run_all(todo, worker, jobs=jobs)
 
@@ -68,7 +65,7 @@ def _smoke_node(
     workspace: Workspace, node: Node, checks: str, cancelled: threading.Event
 ) -> Smoked:
     variant, tell = node.variant, workspace.listener
-    recipe = workspace.project.recipe(variant.recipe)
+    recipe = workspace.project.recipe_for(variant)
     tell(Event("smoke", variant.id, State.STARTED))
     start = time.monotonic()
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twinforge.api.checks import checks_digest
+from twinforge.api.checks import checks_digests
 from twinforge.build.buildkit import VariantFailedError
 from twinforge.report.summary import BuildRow, BuildSummary, FailureRow, shared_bytes
 
@@ -38,10 +38,7 @@ def summarise(
     fresh = {outcome.task.variant.id for outcome in (*built, *smoked)}
     layers = {name: workspace.images.layer_sizes(image) for name, image in images.items()}
     shared = shared_bytes(layers)
-    checks = {
-        name: checks_digest(workspace, workspace.project.recipe(name))
-        for name in dict.fromkeys(node.variant.recipe for node in nodes)
-    }
+    checks = checks_digests(workspace, (node.variant for node in nodes))
     rows = []
     for node in nodes:
         name = node.variant.id
@@ -49,7 +46,7 @@ def summarise(
             continue
         record = workspace.ledger.built.get(name)
         outcome = workspace.ledger.smoked.get(images[name])
-        known = outcome is not None and outcome.checks == checks[node.variant.recipe]
+        known = outcome is not None and outcome.checks == checks[name]
         rows.append(
             BuildRow(
                 variant=name,

@@ -111,9 +111,21 @@ class Workspace:
             self._locks[recipe] = read_recipe_lock(self.root, recipe)
         return self._locks[recipe]
 
-    def select(self, selectors: Sequence[str]) -> tuple[Variant, ...]:
-        """Return the variants that the selectors name, in declared order."""
-        return select_variants(self.project, selectors)
+    def select(
+        self, selectors: Sequence[str], *, may_be_unchanged: bool = False
+    ) -> tuple[Variant, ...]:
+        """Return the variants that the selectors name, in declared order.
+
+        ``may_be_unchanged`` lets ``changed-since`` find nothing; every other selector must.
+        """
+        return select_variants(
+            self.project, selectors, changed=self._changed, may_be_unchanged=may_be_unchanged
+        )
+
+    def _changed(self, revision: str) -> frozenset[str]:
+        from twinforge.api.changes import changed_since  # noqa: PLC0415 - heavy, and few ask git
+
+        return changed_since(self, revision)
 
     def log_path(self, verb: str, variant: Variant) -> Path:
         """Return the log file of a verb for a variant, in a folder that exists."""

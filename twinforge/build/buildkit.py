@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from twinforge.engine.engine import Engine
 
-__all__ = ["BuildSpec", "Builder", "Buildx", "VariantFailedError", "build_argv"]
+__all__ = ["BuildSpec", "Builder", "Buildx", "VariantFailedError", "build_argv", "secret_field"]
 
 PLATFORM = "linux/amd64"
 """What locks are resolved for, whatever machine builds."""
@@ -162,12 +162,17 @@ def build_argv(
     for name, value in spec.contexts.items():
         argv += ["--build-context", f"{name}={value}"]
     for name, file in spec.secrets.items():
-        argv += ["--secret", f"id={name},{_csv_field(f'src={file}')}"]
+        argv += ["--secret", secret_field(name, file)]
     for name, value in spec.labels.items():
         argv += ["--label", f"{name}={value}"]
     for tag in spec.tags:
         argv += ["--tag", tag]
     return [*argv, str(spec.folder)]
+
+
+def secret_field(name: str, file: Path) -> str:
+    """Return a secret as buildx reads it: its id, and the file that holds it."""
+    return f"id={name},{_csv_field(f'src={file}')}"
 
 
 def _failed_message(spec: BuildSpec, failure: Failure) -> str:

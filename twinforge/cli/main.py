@@ -37,6 +37,7 @@ Examples:
 
 _VERBS = {
     "check": "sources",
+    "matrix": "matrix",
     "lock": "sources",
     "render": "sources",
     "schema": "sources",

@@ -9,6 +9,7 @@ import click
 from twinforge.api.recall import recall, remember
 from twinforge.cli.variants import SELECTORS, first_hint, selectors_argument
 from twinforge.errors import BuildError, StaleError
+from twinforge.model.select import CHANGED_SINCE
 from twinforge.report.summary import render_summary
 from twinforge.report.tables import Column, render_table
 
@@ -80,7 +81,8 @@ def build(  # noqa: PLR0913 - the options of the command line
     as_json: bool,
 ) -> None:
     """Build the images that are not there yet, sharing what is equal."""
-    may_recall = not (builder or locked or force or dry_run)
+    asks_git = any(selector.startswith(CHANGED_SINCE) for selector in selectors)
+    may_recall = not (builder or locked or force or dry_run or asks_git)
     if may_recall and (summary := recall(session.root, session.environ, selectors)) is not None:
         _show(session, summary, nothing_changed=True, as_json=as_json)
         return

@@ -15,8 +15,9 @@ __all__ = ["SELECTORS", "first_hint", "selectors_argument"]
 
 SELECTORS = """\b
 SELECTOR is a recipe (digits), a variant (digits/cpu-py3.11-debian12), a
-pattern (digits/*-py3.11-*), an axis value (accelerator=cpu) or a group
-(digits:pr, :pr). Without one: the group `default` if there is one, else all.
+pattern (digits/*-py3.11-*), axis values (accelerator=cpu,os=debian-*), a group
+(digits:pr, :pr) or changed-since=REV, which asks git. Several select what any of
+them does. Without one: the group `default` if there is one, else all.
 """
 
 

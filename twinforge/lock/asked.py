@@ -9,6 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from twinforge.errors import LockError
+from twinforge.model.merge import variant_recipe
 from twinforge.model.recipe import Twin
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from twinforge.model.place import Place
     from twinforge.model.recipe import Package, Recipe
+    from twinforge.model.variant import Variant
 
 __all__ = ["Asked", "asked_by", "twin_families"]
 
@@ -32,43 +34,43 @@ class Asked:
         return f"'{self.text}' ({self.place})"
 
 
-def asked_by(recipe: Recipe, kinds: Iterable[str]) -> tuple[Asked, ...]:
-    """Return what variants with accelerators of these kinds ask for together.
+def asked_by(recipe: Recipe, variants: Iterable[Variant]) -> tuple[Asked, ...]:
+    """Return what these variants ask for together, each with its overrides.
 
     Sorted, so that the order of a recipe's lines decides nothing.
 
     Raises:
         LockError: A package is a direct URL, for which there is no index to ask.
     """
-    wanted = sorted(set(kinds))
     asked = {
-        Asked(text, package.place)
-        for package in recipe.packages
-        for text in _texts(package, wanted)
+        Asked(_text(package, variant.accelerator.kind), package.place)
+        for variant in variants
+        for package in variant_recipe(recipe, variant).packages
     }
     return tuple(sorted(asked))
 
 
-def twin_families(recipe: Recipe) -> dict[str, tuple[str, ...]]:
+def twin_families(recipe: Recipe, variants: Iterable[Variant]) -> dict[str, tuple[str, ...]]:
     """Return, for each distribution of a twin, all distributions of that twin, sorted."""
     families = {}
-    for package in recipe.packages:
+    packages = (one for variant in variants for one in variant_recipe(recipe, variant).packages)
+    for package in packages:
         if isinstance(package, Twin):
             names = tuple(sorted({_canonical(name) for name in package.names.values()}))
             families.update(dict.fromkeys(names, names))
     return families
 
 
-def _texts(package: Package | Twin, kinds: list[str]) -> list[str]:
+def _text(package: Package | Twin, kind: str) -> str:
     if isinstance(package, Twin):
-        return [f"{package.names[kind]}{package.version}" for kind in kinds]
+        return f"{package.names[kind]}{package.version}"
     if package.requirement.url is not None:
         message = (
             f"{package.place}: '{package.requirement.name}' is a direct URL, "
             "and only packages of an index can be locked"
         )
         raise LockError(message, hint="put the wheel on an index and name it under python.indexes")
-    return [str(package.requirement)]
+    return str(package.requirement)
 
 
 def _canonical(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from twinforge.model.matrix import Bootstrap
+from twinforge.model.merge import variant_recipe
 from twinforge.model.recipe import Twin
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def inputs_checksum(recipe: Recipe, variants: Sequence[Variant], bases: Mapping[
 
     That is: its packages, twins, indexes and exemptions, its system packages, and for each variant
     its values, accelerator and base. Not: description, version, program, environment, smoke checks,
-    and not the order of packages, none of which changes what is resolved.
+    and not the order of packages, none of which changes what is resolved. What overrides change for
+    a variant stands with it, and nothing does where they change none of this.
     """
     used = sorted({variant.base.name for variant in variants})
     document = {
@@ -47,6 +49,7 @@ def inputs_checksum(recipe: Recipe, variants: Sequence[Variant], bases: Mapping[
                 "base": variant.base.name,
                 "kind": variant.accelerator.kind,
                 "packages": _apt(variant.accelerator.packages),
+                **_overridden(recipe, variant),
             }
             for variant in variants
         ],
@@ -62,6 +65,16 @@ def base_checksum(base: Base) -> str:
 def _sha256(document: object) -> str:
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _overridden(recipe: Recipe, variant: Variant) -> dict[str, object]:
+    own = variant_recipe(recipe, variant)
+    changed: dict[str, object] = {}
+    if own.packages != recipe.packages:
+        changed["python"] = sorted(map(_package, own.packages), key=json.dumps)
+    if own.system != recipe.system:
+        changed["system"] = {"every": _apt(own.system.every), "cuda": _apt(own.system.cuda)}
+    return changed
 
 
 def _package(package: Package | Twin) -> list[object]:

@@ -67,7 +67,7 @@ def explain(question: Question, bounds: Mapping[str, str], conflict: Conflict) -
     """
     alone: dict[str, tuple[Resolved, ...]] = {}
     for variant in question.siblings:
-        outcome = question.solve(asked_by(question.recipe, [variant.accelerator.kind]), {}, {})
+        outcome = question.solve(asked_by(question.recipe, [variant]), {}, {})
         if isinstance(outcome, Conflict):
             return _fails_alone(question, variant, outcome)
         alone[variant.slug] = outcome
@@ -79,7 +79,7 @@ def explain(question: Question, bounds: Mapping[str, str], conflict: Conflict) -
 
 
 def _fails_alone(question: Question, variant: Variant, conflict: Conflict) -> LockError:
-    asked = asked_by(question.recipe, [variant.accelerator.kind])
+    asked = asked_by(question.recipe, [variant])
     for one in asked:
         outcome = question.solve([one], {}, {})
         if isinstance(outcome, Conflict):
@@ -102,7 +102,7 @@ def _diverging_twins(
     asked = _union(question)
     if isinstance(question.solve(asked, {}, {}), Conflict):
         return None
-    for family in sorted(set(twin_families(question.recipe).values())):
+    for family in sorted(set(twin_families(question.recipe, question.siblings).values())):
         others = {name: version for name, version in bounds.items() if name not in family}
         if len(others) < len(bounds) and not isinstance(
             question.solve(asked, others, {}), Conflict
@@ -139,14 +139,14 @@ def _fails_together(
 
 
 def _union(question: Question) -> tuple[Asked, ...]:
-    return asked_by(question.recipe, [one.accelerator.kind for one in question.siblings])
+    return asked_by(question.recipe, question.siblings)
 
 
 def _asked_in_one_go(question: Question) -> tuple[tuple[Asked, ...], ...]:
     if not question.recipe.parity_exempt:
         return (_union(question),)
-    kinds = dict.fromkeys(one.accelerator.kind for one in question.siblings)
-    return tuple(asked_by(question.recipe, [kind]) for kind in kinds)
+    each = (asked_by(question.recipe, [variant]) for variant in question.siblings)
+    return tuple(dict.fromkeys(each))
 
 
 def _without_which_it_works(

@@ -12,6 +12,7 @@ from twinforge.lock.parity import parity_problems
 from twinforge.lock.resolver import AptSource, Conflict, Resolved, Resolver, Target, Upgrade
 from twinforge.lock.siblings import resolve_siblings
 from twinforge.model.matrix import Bootstrap
+from twinforge.model.merge import variant_recipe
 from twinforge.model.recipe import AptPackage, Twin
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def lock_recipe(  # noqa: PLR0913 - a lock is decided by all of these, and all a
                 known_apt[key] = tuple(sorted(closure, key=str))
             wheels = _grouped(found, variant.slug)
             group.append(VariantLock(variant.slug, variant.base.name, known_apt[key], wheels))
-        _check(recipe, group)
+        _check(recipe, siblings, group)
         locked |= {lock.slug: lock for lock in group}
     checksum = inputs_checksum(recipe, variants, {one.base.name: one.base for one in variants})
     return RecipeLock(recipe.name, checksum, tuple(locked[one.slug] for one in variants))
@@ -90,12 +91,13 @@ def lock_recipe(  # noqa: PLR0913 - a lock is decided by all of these, and all a
 
 def apt_packages(recipe: Recipe, variant: Variant) -> tuple[AptPackage, ...]:
     """Return the Debian packages that a variant asks for, in declared order, each once."""
-    packages = recipe.system.every
+    system = variant_recipe(recipe, variant).system
+    packages = system.every
     if not isinstance(variant.base.source, Bootstrap):
         # A bootstrapped base declares its Python; an image of a registry is not assumed to have one.
         packages = (AptPackage(f"python{variant.python}"), *packages)
     if variant.accelerator.kind == "cuda":
-        packages += recipe.system.cuda + variant.accelerator.packages
+        packages += system.cuda + variant.accelerator.packages
     return tuple(dict.fromkeys(packages))
 
 
@@ -123,7 +125,7 @@ def _preferences(
     if previous is None or upgrade.everything:
         return {}
     free = set(upgrade.packages)
-    for names in twin_families(recipe).values():
+    for names in twin_families(recipe, siblings).values():
         # A twin whose other half stays behind would be bound to it and not move either.
         if not free.isdisjoint(names):
             free |= set(names)
@@ -156,8 +158,11 @@ def _grouped(found: Mapping[str, Sequence[Resolved]], slug: str) -> tuple[Wheel,
     )
 
 
-def _check(recipe: Recipe, group: Sequence[VariantLock]) -> None:
-    twins = [package for package in recipe.packages if isinstance(package, Twin)]
+def _check(recipe: Recipe, siblings: Sequence[Variant], group: Sequence[VariantLock]) -> None:
+    held = [variant_recipe(recipe, variant).packages for variant in siblings]
+    # a twin that only some have, by an override, is nobody else's lack
+    shared = (package for package in held[0] if all(package in others for others in held))
+    twins = [package for package in shared if isinstance(package, Twin)]
     problems = parity_problems(group, twins, recipe.parity_exempt)
     if problems:
         message = f"{recipe.place}: '{recipe.name}' has no parity: {'; '.join(problems)}"

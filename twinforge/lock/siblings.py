@@ -23,6 +23,7 @@ from twinforge.lock.resolver import Conflict
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from twinforge.lock.asked import Asked
     from twinforge.lock.resolver import Resolved, Resolver, Target
     from twinforge.model.recipe import Recipe
     from twinforge.model.variant import Variant
@@ -54,7 +55,7 @@ def resolve_siblings(
         LockError: There is no answer; it names the requirement that prevents it.
     """
     question = Question(recipe, tuple(siblings), target, resolver)
-    run = _Run(question, twin_families(recipe))
+    run = _Run(question, twin_families(recipe, siblings))
     attempt = run.apart if recipe.parity_exempt else run.together
     outcome: Found | _Stuck = {}
     for kept in _attempts(preferences, run.families):
@@ -82,11 +83,10 @@ class _Run:
     def together(self, preferences: Preferences) -> Found | _Stuck:
         """Resolve all siblings in one go, then take each one's part of the outcome."""
         question = self.question
-        kinds = [variant.accelerator.kind for variant in question.siblings]
         kept = _lowest(preferences.values())
         bounds: dict[str, str] = {}
         while True:
-            outcome = question.solve(asked_by(question.recipe, kinds), bounds, kept)
+            outcome = question.solve(asked_by(question.recipe, question.siblings), bounds, kept)
             if isinstance(outcome, Conflict):
                 return _Stuck(bounds, outcome)
             versions = {one.name: one.version for one in outcome}
@@ -98,13 +98,17 @@ class _Run:
     def _parts(self, versions: Mapping[str, str]) -> Found | _Stuck:
         question = self.question
         pins = [f"{name}=={version}" for name, version in sorted(versions.items())]
-        of_kind: Found = {}
-        for kind in {variant.accelerator.kind: None for variant in question.siblings}:
-            outcome = question.solve(asked_by(question.recipe, [kind]), {}, versions, pins)
-            if isinstance(outcome, Conflict):
-                return _Stuck({}, outcome)
-            of_kind[kind] = outcome
-        return {one.slug: of_kind[one.accelerator.kind] for one in question.siblings}
+        parts: dict[tuple[Asked, ...], tuple[Resolved, ...]] = {}
+        found: Found = {}
+        for variant in question.siblings:
+            asked = asked_by(question.recipe, [variant])
+            if asked not in parts:
+                outcome = question.solve(asked, {}, versions, pins)
+                if isinstance(outcome, Conflict):
+                    return _Stuck({}, outcome)
+                parts[asked] = outcome
+            found[variant.slug] = parts[asked]
+        return found
 
     def apart(self, preferences: Preferences) -> Found | _Stuck:
         """Resolve each sibling alone, lowering bounds until all but the exempted packages agree."""
@@ -114,7 +118,7 @@ class _Run:
         while True:
             found: Found = {}
             for variant in question.siblings:
-                asked = asked_by(question.recipe, [variant.accelerator.kind])
+                asked = asked_by(question.recipe, [variant])
                 outcome = question.solve(asked, bounds, preferences.get(variant.slug, {}))
                 if isinstance(outcome, Conflict):
                     return _Stuck(bounds, outcome)

@@ -6,38 +6,43 @@ import re
 from typing import TYPE_CHECKING
 
 from twinforge.model.alias import PLACEHOLDERS, parse_braces
-from twinforge.model.check_recipe import duplicate_apt
+from twinforge.model.check_axes import REQUIRED_AXES, check_axes
+from twinforge.model.check_parts import duplicate_apt
+from twinforge.model.check_rules import check_rules
 from twinforge.model.reference import Reference
 from twinforge.model.suggest import known_or_close
 from twinforge.yamlfile import show_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from twinforge.errors import Problem
     from twinforge.model.files import BasePart, MatrixFile, RegistryPart
+    from twinforge.model.inside import ProjectFiles
     from twinforge.model.source import Source
+    from twinforge.model.vocabulary import Vocabulary
 
 __all__ = ["check_matrix"]
 
-REQUIRED_AXES = ("accelerator", "os", "python")
-_RESERVED_AXES = frozenset({"recipe", *PLACEHOLDERS})
 _LONGEST_REPOSITORY = 256
 
 
-def check_matrix(source: Source[MatrixFile], recipes: Sequence[str]) -> Iterator[Problem]:
+def check_matrix(
+    source: Source[MatrixFile], vocabulary: Vocabulary, files: ProjectFiles
+) -> Iterator[Problem]:
     """Yield the problems of a matrix whose fields were read, but not those of its variants.
 
     Args:
         source: The matrix, as far as it is right.
-        recipes: The names of all recipes, also of those that could not be read.
+        vocabulary: The words of the project.
+        files: The project's files.
     """
     file = source.file
+    # an accelerator with a problem inside is declared all the same
+    declared = source.document.node(("accelerators",))
+    accelerators = list(declared.keys) if declared else None
     if source.sound("bases"):
-        if not file.bases:
-            yield source.problem("there is no base; at least one is needed", "bases", key=True)
-        for name, base in file.bases.items():
-            yield from _check_base(source, name, base)
+        yield from _check_bases(source)
     if source.sound("accelerators"):
         for name, accelerator in file.accelerators.items():
             where = ("accelerators", name)
@@ -45,12 +50,21 @@ def check_matrix(source: Source[MatrixFile], recipes: Sequence[str]) -> Iterator
                 yield source.problem("cuDNN needs a version of CUDA", *where, "cudnn", key=True)
             yield from duplicate_apt(source, (*where, "packages"), accelerator.packages)
     if source.sound("axes"):
-        yield from _check_axes(source)
-        yield from _check_rules(source, recipes)
+        for name in (axis for axis in REQUIRED_AXES if axis not in file.axes):
+            yield source.problem(f"the axis {show_value(name)} is missing", "axes", key=True)
+        yield from check_axes(source, file.axes, accelerators)
+        yield from check_rules(source, vocabulary, files, accelerators)
     if source.sound("aliases", "axes"):
-        yield from _check_alias_tags(source)
+        yield from _check_alias_tags(source, [*vocabulary.axes, *vocabulary.derived])
     if source.sound("registry") and file.registry:
-        yield from _check_registry(source, file.registry, recipes)
+        yield from _check_registry(source, file.registry, vocabulary.recipes)
+
+
+def _check_bases(source: Source[MatrixFile]) -> Iterator[Problem]:
+    if not source.file.bases:
+        yield source.problem("there is no base; at least one is needed", "bases", key=True)
+    for name, base in source.file.bases.items():
+        yield from _check_base(source, name, base)
 
 
 def _check_base(source: Source[MatrixFile], name: str, base: BasePart) -> Iterator[Problem]:
@@ -69,78 +83,8 @@ def _check_base(source: Source[MatrixFile], name: str, base: BasePart) -> Iterat
     yield from duplicate_apt(source, (*where, "packages"), base.packages)
 
 
-def _check_axes(source: Source[MatrixFile]) -> Iterator[Problem]:
-    axes = source.file.axes
-    for name in REQUIRED_AXES:
-        if name not in axes:
-            yield source.problem(f"the axis {show_value(name)} is missing", "axes", key=True)
-    for name, values in axes.items():
-        if name in _RESERVED_AXES:
-            message = (
-                f"{show_value(name)} can't be an axis; it means something else in rules and tags"
-            )
-            yield source.problem(message, "axes", name, key=True)
-        if not values:
-            yield source.problem("an axis needs at least one value", "axes", name)
-        for index, value in enumerate(values):
-            if value in values[:index]:
-                message = f"{show_value(value)} is listed twice"
-                yield source.problem(message, "axes", name, index)
-    yield from _check_axis_values(source)
-
-
-def _check_axis_values(source: Source[MatrixFile]) -> Iterator[Problem]:
-    axes = source.file.axes
-    for index, value in enumerate(axes.get("python", ())):
-        if not re.fullmatch(r"3\.(?:0|[1-9][0-9]?)", value):
-            message = f'{show_value(value)} is not a version of Python (such as "3.11")'
-            yield source.problem(message, "axes", "python", index)
-    declared = source.document.node(("accelerators",))
-    # an accelerator with a problem inside is declared all the same
-    known = list(declared.keys) if declared else []
-    for index, value in enumerate(axes.get("accelerator", ()) if declared else ()):
-        if value not in known:
-            message = f"the accelerator {show_value(value)} is not declared"
-            message += known_or_close(value, known)
-            yield source.problem(message, "axes", "accelerator", index)
-
-
-def _check_rules(source: Source[MatrixFile], recipes: Sequence[str]) -> Iterator[Problem]:
-    file = source.file
-    if source.sound("exclude"):
-        for index, rule in enumerate(file.exclude):
-            yield from _check_rule(source, ("exclude", index), rule, recipes)
-    if source.sound("groups"):
-        for name, rule in file.groups.items():
-            yield from _check_rule(source, ("groups", name), rule, recipes)
-    if source.sound("aliases"):
-        for tag, rule in file.aliases.items():
-            yield from _check_rule(source, ("aliases", tag), rule, recipes)
-
-
-def _check_rule(
-    source: Source[MatrixFile],
-    where: tuple[str | int, ...],
-    rule: Mapping[str, str],
-    recipes: Sequence[str],
-) -> Iterator[Problem]:
-    axes = source.file.axes
-    if not rule and where[0] == "exclude":
-        yield source.problem("the rule is empty and would exclude every variant", *where)
-    for axis, value in rule.items():
-        known = recipes if axis == "recipe" else axes.get(axis)
-        if known is None:
-            message = f"unknown axis {show_value(axis)}{known_or_close(axis, [*axes, 'recipe'])}"
-            yield source.problem(message, *where, axis, key=True)
-        elif value not in known:
-            what = "the recipe" if axis == "recipe" else f"the axis {show_value(axis)} has no value"
-            end = " does not exist" if axis == "recipe" else ""
-            message = f"{what} {show_value(value)}{end}{known_or_close(value, known)}"
-            yield source.problem(message, *where, axis)
-
-
-def _check_alias_tags(source: Source[MatrixFile]) -> Iterator[Problem]:
-    known = [*PLACEHOLDERS, *source.file.axes]
+def _check_alias_tags(source: Source[MatrixFile], axes: Sequence[str]) -> Iterator[Problem]:
+    known = [*PLACEHOLDERS, *axes]
     for tag in source.file.aliases:
         names, rest = parse_braces(tag)
         for name in names:

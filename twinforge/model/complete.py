@@ -7,24 +7,30 @@ from typing import TYPE_CHECKING
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from twinforge.model.condition import parse_condition
 from twinforge.model.fields import parse_apt_package, parse_snapshot
-from twinforge.model.files import TwinPart
+from twinforge.model.files import ConditionalPart, TwinPart
 from twinforge.model.matrix import (
     Accelerator,
     Alias,
     Axis,
     Base,
     Bootstrap,
+    Derived,
+    Group,
     Matrix,
     Registry,
     Rule,
 )
+from twinforge.model.merge import change_smoke, merge_packages, merge_system
 from twinforge.model.recipe import (
     AptPackage,
     Invocation,
+    Override,
     Package,
     Recipe,
     Smoke,
+    SmokeChange,
     SystemPackages,
     TrainSmoke,
     Twin,
@@ -32,33 +38,57 @@ from twinforge.model.recipe import (
 from twinforge.model.reference import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from twinforge.model.files import BasePart, MatrixFile, RecipeFile, RegistryPart, SmokePart
+    from twinforge.model.condition import Condition
+    from twinforge.model.files import (
+        BasePart,
+        MatrixFile,
+        OverridePart,
+        RecipeFile,
+        RegistryPart,
+        SmokePart,
+    )
     from twinforge.model.source import Source
+    from twinforge.yamlfile import Where
 
-__all__ = ["complete_matrix", "complete_recipe"]
+    AnySource = Source[RecipeFile] | Source[MatrixFile]
+
+__all__ = ["complete_axes", "complete_matrix", "complete_recipe"]
+
+_NO_CHANGE = SmokeChange(None, None, None)
 
 
-def complete_recipe(source: Source[RecipeFile]) -> Recipe:
-    """Return the recipe of a file without a problem."""
-    file = source.file
+def complete_recipe(source: Source[RecipeFile], parent: Recipe | None = None) -> Recipe:
+    """Return the recipe of a file without a problem, on top of the one that it extends."""
+    own = _own_recipe(source)
+    if parent is None:
+        return own
+    file, given = source.file, source.file.model_fields_set
     return Recipe(
-        name=file.recipe,
-        version=file.version,
-        description=file.description,
-        packages=tuple(_packages(source)),
-        indexes=file.python.indexes,
-        parity_exempt={
-            str(canonicalize_name(name)): why for name, why in file.parity.exempt.items()
-        },
-        system=SystemPackages(_apt(file.system.packages), _apt(file.system.cuda)),
-        steps=file.steps,
-        program=file.program.rstrip("/"),
-        env=dict(file.env),
-        template=file.template,
-        smoke=_smoke(file.smoke),
-        place=source.place("recipe"),
+        name=own.name,
+        version=own.version if "version" in given else parent.version,
+        description=own.description if "description" in given else parent.description,
+        packages=merge_packages(parent.packages, own.packages),
+        indexes=tuple(dict.fromkeys([*parent.indexes, *own.indexes])),
+        parity_exempt={**parent.parity_exempt, **own.parity_exempt},
+        system=merge_system(parent.system, own.system),
+        steps=(*parent.steps, *own.steps),
+        program=own.program if "program" in given else parent.program,
+        env={**parent.env, **own.env},
+        template=own.template if "template" in given else parent.template,
+        smoke=change_smoke(parent.smoke, _smoke_change(file.smoke)),
+        place=own.place,
+        axes=tuple({axis.name: axis for axis in (*parent.axes, *own.axes)}.values()),
+        overrides=(*parent.overrides, *own.overrides),
+    )
+
+
+def complete_axes(source: AnySource) -> tuple[Axis, ...]:
+    """Return the axes of a file whose key ``axes`` has no problem."""
+    return tuple(
+        Axis(name, values, source.place("axes", name, key=True))
+        for name, values in source.file.axes.items()
     )
 
 
@@ -77,39 +107,130 @@ def complete_matrix(source: Source[MatrixFile]) -> Matrix:
             )
             for name, part in file.accelerators.items()
         ),
-        axes=tuple(
-            Axis(name, values, source.place("axes", name, key=True))
-            for name, values in file.axes.items()
-        ),
+        axes=complete_axes(source),
         excludes=tuple(
-            Rule(dict(values), source.place("exclude", index))
+            Rule(_plain(values), source.place("exclude", index), _when(values))
             for index, values in enumerate(file.exclude)
         ),
         groups={
-            name: Rule(dict(values), source.place("groups", name, key=True))
+            name: Group(
+                _plain(values),
+                source.place("groups", name, key=True),
+                _when(values),
+                values.get("sample", ""),
+            )
             for name, values in file.groups.items()
         },
         aliases=tuple(
-            Alias(tag, dict(values), source.place("aliases", tag, key=True))
+            Alias(tag, _plain(values), source.place("aliases", tag, key=True), _when(values))
             for tag, values in file.aliases.items()
         ),
         registry=_registry(source, file.registry) if file.registry else None,
+        includes=tuple(
+            Rule(_plain(values), source.place("include", index), _when(values))
+            for index, values in enumerate(file.include)
+        ),
+        derived=tuple(
+            Derived(
+                name,
+                part.sources,
+                dict(part.values),
+                part.default or "",
+                source.place("derive", name, key=True),
+            )
+            for name, part in file.derive.items()
+        ),
+        overrides=tuple(_overrides(source, file.overrides)),
     )
 
 
-def _packages(source: Source[RecipeFile]) -> Iterator[Package | Twin]:
-    for index, part in enumerate(source.file.python.packages):
-        place = source.place("python", "packages", index)
+def _own_recipe(source: Source[RecipeFile]) -> Recipe:
+    file = source.file
+    where = ("python", "packages")
+    packages = tuple(_packages(source, where, file.python.packages))
+    return Recipe(
+        name=file.recipe,
+        version=file.version,
+        description=file.description,
+        packages=tuple(package for _, package, when in packages if not when),
+        indexes=file.python.indexes,
+        parity_exempt={
+            str(canonicalize_name(name)): why for name, why in file.parity.exempt.items()
+        },
+        system=SystemPackages(_apt(file.system.packages), _apt(file.system.cuda)),
+        steps=file.steps,
+        program=file.program.rstrip("/"),
+        env=dict(file.env),
+        template=file.template,
+        smoke=_smoke(file.smoke),
+        place=source.place("recipe"),
+        axes=complete_axes(source),
+        overrides=(
+            *(
+                _override_of_package((*where, index), package, when)
+                for index, package, when in packages
+                if when
+            ),
+            *_overrides(source, file.overrides),
+        ),
+    )
+
+
+def _plain(rule: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in rule.items() if name not in {"when", "sample"}}
+
+
+def _when(rule: Mapping[str, str]) -> Condition | None:
+    return parse_condition(rule["when"]) if "when" in rule else None
+
+
+def _overrides(source: AnySource, parts: Sequence[OverridePart]) -> Iterator[Override]:
+    for index, part in enumerate(parts):
+        where = ("overrides", index)
+        packages = _packages(source, (*where, "python", "packages"), part.python.packages)
+        yield Override(
+            Rule({}, source.place(*where), parse_condition(part.when)),
+            where,
+            dict(part.env),
+            tuple(package for _, package, _ in packages),
+            SystemPackages(_apt(part.system.packages), _apt(part.system.cuda)),
+            _smoke_change(part.smoke),
+        )
+
+
+def _override_of_package(where: Where, package: Package | Twin, when: str) -> Override:
+    """Return what a package with a condition is: an override that adds it."""
+    rule = Rule({}, package.place, parse_condition(when))
+    return Override(rule, where, {}, (package,), SystemPackages((), ()), _NO_CHANGE)
+
+
+def _packages(
+    source: AnySource, where: Where, parts: Sequence[str | ConditionalPart | TwinPart]
+) -> Iterator[tuple[int, Package | Twin, str]]:
+    """Yield each package with its index and its condition, which is empty for most."""
+    for index, part in enumerate(parts):
+        place = source.place(*where, index)
         if isinstance(part, TwinPart):
             # cpu before cuda, whatever the file's order: what follows from it must not move
             names = {kind: part.twin[kind] for kind in ("cpu", "cuda")}
-            yield Twin(names, part.version, place)
+            yield index, Twin(names, part.version, place), part.when
+        elif isinstance(part, ConditionalPart):
+            yield index, Package(Requirement(part.package), place), part.when
         else:
-            yield Package(Requirement(part), place)
+            yield index, Package(Requirement(part), place), ""
 
 
 def _apt(packages: Sequence[str]) -> tuple[AptPackage, ...]:
     return tuple(AptPackage(*parse_apt_package(package)) for package in packages)
+
+
+def _smoke_change(part: SmokePart) -> SmokeChange:
+    whole, given = _smoke(part), part.model_fields_set
+    return SmokeChange(
+        whole.train if "train" in given else None,
+        whole.invocations if "invocations" in given else None,
+        whole.startup_s if "startup_s" in given else None,
+    )
 
 
 def _smoke(part: SmokePart) -> Smoke:

@@ -6,7 +6,15 @@ one wrong field does not hide another.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    field_validator,
+)
 
 from twinforge.model.fields import (
     AccountId,
@@ -43,8 +51,13 @@ from twinforge.model.fields import (
 __all__ = [
     "AcceleratorPart",
     "BasePart",
+    "ConditionalPart",
+    "DerivePart",
+    "HeirFile",
     "InvocationPart",
     "MatrixFile",
+    "OverridePart",
+    "OverridePythonPart",
     "ParityPart",
     "PythonPart",
     "RecipeFile",
@@ -68,6 +81,9 @@ class _Part(BaseModel):
         return value
 
 
+_WHEN = "A condition on the variant, such as `cuda >= 12.4 and python < 3.12`."
+
+
 class TwinPart(_Part):
     """One import that comes from another distribution per kind of accelerator, at one version."""
 
@@ -81,14 +97,26 @@ class TwinPart(_Part):
     version: SpecifierText = Field(
         default="", description="A version specifier that both must meet, such as `==3.0.5`."
     )
+    when: Line = Field(default="", description=_WHEN)
+
+
+class ConditionalPart(_Part):
+    """A requirement of the variants that meet a condition."""
+
+    package: RequirementText = Field(description="A requirement (PEP 508).")
+    when: Line = Field(description=_WHEN)
 
 
 def _package_tag(value: Any) -> str:
+    if isinstance(value, ConditionalPart) or (isinstance(value, dict) and "package" in value):
+        return "<conditional>"
     return "<twin>" if isinstance(value, dict | TwinPart) else "<requirement>"
 
 
 PackagePart = Annotated[
-    Annotated[RequirementText, Tag("<requirement>")] | Annotated[TwinPart, Tag("<twin>")],
+    Annotated[RequirementText, Tag("<requirement>")]
+    | Annotated[ConditionalPart, Tag("<conditional>")]
+    | Annotated[TwinPart, Tag("<twin>")],
     Discriminator(_package_tag),
 ]
 
@@ -97,7 +125,7 @@ class PythonPart(_Part):
     """The Python packages of every variant."""
 
     packages: tuple[PackagePart, ...] = Field(
-        default=(), description="Requirements (PEP 508), and twins."
+        default=(), description="Requirements (PEP 508), twins, and either with a condition."
     )
     indexes: tuple[IndexUrl, ...] = Field(
         default=(), description="Indexes beside the default one; credentials come as secrets."
@@ -164,10 +192,38 @@ class SmokePart(_Part):
     )
 
 
+class OverridePythonPart(_Part):
+    """Python packages that an override adds, or has other versions of."""
+
+    packages: tuple[PackagePart, ...] = Field(
+        default=(), description="Requirements (PEP 508) and twins; one replaces its namesake."
+    )
+
+
+class OverridePart(_Part):
+    """What is different for the variants that meet a condition."""
+
+    when: Line = Field(description=_WHEN)
+    env: dict[EnvName, AsWritten] = Field(default={}, description="Environment variables.")
+    python: OverridePythonPart = Field(default=OverridePythonPart(), description="Python packages.")
+    system: SystemPart = Field(default=SystemPart(), description="Debian packages.")
+    smoke: SmokePart = Field(
+        default=SmokePart(), description="Checks; a key that is given replaces the recipe's."
+    )
+
+
+_AXES = "Axes and their values, in order"
+
+
 class RecipeFile(_Part):
     """A recipe of Twinforge: what an image family is."""
 
     recipe: ResourceName = Field(description="The recipe's name, equal to the file's.")
+    extends: ResourceName = Field(
+        default="",
+        description="A recipe whose keys hold where this one says nothing else; lists and "
+        "mappings are joined.",
+    )
     version: ReleaseVersion = Field(description="The version of the images; it begins their tags.")
     description: Line = Field(default="", description="One line that says what the images are.")
     python: PythonPart = Field(default=PythonPart(), description="Python packages.")
@@ -186,6 +242,20 @@ class RecipeFile(_Part):
         default="", description="A Jinja file that extends the Dockerfile's template."
     )
     smoke: SmokePart = Field(default=SmokePart(), description="Checks of a built image.")
+    axes: dict[AxisName, tuple[AxisValue, ...]] = Field(
+        default={},
+        description=f"{_AXES}: instead of the matrix's of the same name, or the recipe's own.",
+    )
+    overrides: tuple[OverridePart, ...] = Field(
+        default=(), description="What is different for some variants; the last one wins."
+    )
+
+
+class HeirFile(RecipeFile):
+    """A recipe that extends another one, which says what it leaves out."""
+
+    version: ReleaseVersion = ""
+    program: FilePath = ""
 
 
 class BasePart(_Part):
@@ -240,6 +310,29 @@ class RegistryPart(_Part):
 RuleValues = dict[Line, Line]
 
 
+class DerivePart(_Part):
+    """A value that follows from those of other axes."""
+
+    sources: Annotated[
+        tuple[Line, ...],
+        WithJsonSchema(
+            {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+        ),
+    ] = Field(alias="from", description="The axis, or the axes, that it follows from.")
+    values: dict[Line, AxisValue] = Field(
+        alias="map",
+        description="Their value (several joined by `/`) and the value that follows.",
+    )
+    default: AxisValue | None = Field(
+        default=None, description="The value for all that the map does not name."
+    )
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+
 class MatrixFile(_Part):
     """The matrix of Twinforge: for what images are built."""
 
@@ -248,18 +341,33 @@ class MatrixFile(_Part):
         description="The values of the axis `accelerator`."
     )
     axes: dict[AxisName, tuple[AxisValue, ...]] = Field(
-        description="Axes and their values, in order: accelerator, os, python and your own.",
+        description=f"{_AXES}: accelerator, os, python and your own.",
         json_schema_extra={"required": ["accelerator", "os", "python"]},
     )
+    derive: dict[AxisName, DerivePart] = Field(
+        default={}, description="Values that follow from axes: for rules, not for tags."
+    )
     exclude: tuple[RuleValues, ...] = Field(
-        default=(), description="Axis values (and `recipe`) of variants that are not built."
+        default=(),
+        description="Axis values (and `recipe`, `when`) of variants that are not built.",
+    )
+    include: tuple[RuleValues, ...] = Field(
+        default=(),
+        description="Axis values (and `recipe`, `when`) of variants that are built beside those "
+        "of the axes, whatever is excluded; an axis that is left out stands for all its values.",
+    )
+    overrides: tuple[OverridePart, ...] = Field(
+        default=(),
+        description="What is different for some variants of any recipe; a recipe's own win.",
     )
     groups: dict[GroupName, RuleValues] = Field(
-        default={}, description="Named selections, by axis values (and `recipe`)."
+        default={},
+        description="Named selections, by axis values (and `recipe`, `when`); with `sample: "
+        "pairwise` so few of them that each pair of values is in one.",
     )
     aliases: dict[Line, RuleValues] = Field(
         default={},
         description="Moving tags (with {version}, {major}, {minor} and axis names in braces), "
-        "each with the axis values (and `recipe`) of the variant that it points to.",
+        "each with the axis values (and `recipe`, `when`) of the variant that it points to.",
     )
     registry: RegistryPart | None = Field(default=None, description="Where images go.")

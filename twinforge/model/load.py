@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from pydantic import BaseModel
 
 from twinforge.errors import Problem, ProjectError
-from twinforge.model.check_matrix import check_matrix
-from twinforge.model.check_recipe import check_recipe
-from twinforge.model.complete import complete_matrix, complete_recipe
-from twinforge.model.expand import expand_variants
-from twinforge.model.files import MatrixFile, RecipeFile
+from twinforge.model.assemble import assemble_project
+from twinforge.model.files import HeirFile, MatrixFile, RecipeFile
 from twinforge.model.inside import ProjectFiles
-from twinforge.model.project import Project
 from twinforge.model.source import Source, read_source
 from twinforge.yamlfile import parse_yaml, show_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from twinforge.model.matrix import Base
-    from twinforge.yamlfile import Where
+    from twinforge.model.project import Project
+    from twinforge.yamlfile import Document, Where
 
 __all__ = ["MATRIX", "RECIPES", "load_project"]
 
 MATRIX = "matrix.yaml"
 RECIPES = "recipes"
 
-_AS_WRITTEN: Sequence[Where] = (("env",), ("smoke", "train", "hyperparameters"))
-# stands in for a version that could not be read, while the rest is checked
-_NO_VERSION = "0"
+_AS_WRITTEN: tuple[Where, ...] = (("env",), ("smoke", "train", "hyperparameters"))
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -50,58 +44,12 @@ def load_project(root: Path) -> Project:
     recipes: dict[str, Source[RecipeFile] | None] = {}
     for name in names:
         path = f"{RECIPES}/{name}.yaml"
-        recipes[name] = _read(files, path, RecipeFile, problems, as_written=_AS_WRITTEN)
-    for name, source in recipes.items():
-        if source:
-            problems += check_recipe(source, name, files)
-    project = _expand(_read(files, MATRIX, MatrixFile, problems), recipes, problems, root)
+        recipes[name] = _read(files, path, RecipeFile, problems)
+    matrix = _read(files, MATRIX, MatrixFile, problems)
+    project = assemble_project(matrix, recipes, files, problems)
     if project is None or problems:
         raise ProjectError(problems)
     return project
-
-
-def _expand(
-    matrix_source: Source[MatrixFile] | None,
-    recipes: dict[str, Source[RecipeFile] | None],
-    problems: list[Problem],
-    root: Path,
-) -> Project | None:
-    """Check the matrix and expand it, which is possible while recipes still hold problems."""
-    if matrix_source is None:
-        return None
-    found = list(check_matrix(matrix_source, tuple(recipes)))
-    problems += found
-    if found or matrix_source.broken:
-        return None
-    matrix = complete_matrix(matrix_source)
-    problems += _check_bases(matrix.bases)
-    releases = [
-        (name, source.file.version if source and source.sound("version") else _NO_VERSION)
-        for name, source in recipes.items()
-    ]
-    expansion = expand_variants(releases, matrix)
-    problems += expansion.problems
-    if problems:
-        return None
-    complete = tuple(complete_recipe(source) for source in recipes.values() if source)
-    return Project(root, complete, matrix, expansion.variants)
-
-
-def _check_bases(bases: Iterable[Base]) -> list[Problem]:
-    problems = []
-    first: dict[tuple[str, str], str] = {}
-    for base in bases:
-        owner = first.setdefault((base.os, base.cuda), base.name)
-        if owner != base.name:
-            serves = (
-                f"os {show_value(base.os)} and {f'CUDA {base.cuda}' if base.cuda else 'no CUDA'}"
-            )
-            message = f"the base {show_value(owner)} serves {serves} already"
-            place = base.place
-            problems.append(
-                Problem(place.path, place.line, place.column, f"bases.{base.name}", message)
-            )
-    return problems
 
 
 def _recipe_names(root: Path, problems: list[Problem]) -> list[str]:
@@ -132,8 +80,6 @@ def _read(
     path: str,
     model: type[M],
     problems: list[Problem],
-    *,
-    as_written: Sequence[Where] = (),
 ) -> Source[M] | None:
     wrong = list(files.file_problems(path))
     if wrong:
@@ -148,6 +94,19 @@ def _read(
         message = f"the file can't be read: {(error.strerror or 'unknown reason').lower()}"
         problems.append(Problem(path, 0, 0, "", message))
         return None
-    source, found = read_source(document, model, as_written=as_written)
+    if model is RecipeFile and document.node(("extends",)) is not None:
+        # what it leaves out stands in the recipe that it extends
+        model = cast("type[M]", HeirFile)
+    source, found = read_source(document, model, as_written=tuple(_as_written(document)))
     problems += found
     return source
+
+
+def _as_written(document: Document) -> Iterator[Where]:
+    """Yield the paths of mappings whose values are text, whatever they look like."""
+    yield from _AS_WRITTEN
+    overrides = document.node(("overrides",))
+    items = overrides.content if overrides is not None else ()
+    for index in range(len(items) if isinstance(items, tuple) else 0):
+        for path in _AS_WRITTEN:
+            yield ("overrides", index, *path)

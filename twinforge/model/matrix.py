@@ -8,11 +8,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from twinforge.model.condition import Condition
     from twinforge.model.place import Place
-    from twinforge.model.recipe import AptPackage
+    from twinforge.model.recipe import AptPackage, Override
     from twinforge.model.reference import Reference
 
-__all__ = ["Accelerator", "Alias", "Axis", "Base", "Bootstrap", "Matrix", "Registry", "Rule"]
+__all__ = [
+    "Accelerator",
+    "Alias",
+    "Axis",
+    "Base",
+    "Bootstrap",
+    "Derived",
+    "Group",
+    "Matrix",
+    "Registry",
+    "Rule",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +81,34 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Axis values (and perhaps ``recipe``) that a variant must all have for the rule to apply."""
+    """Axis values (and perhaps ``recipe``) that a variant must all have for the rule to apply.
+
+    Where there is a condition in ``when``, it must hold too.
+    """
 
     values: Mapping[str, str]
+    place: Place
+    when: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group(Rule):
+    """A named selection. ``sample`` is ``pairwise``, or empty for all that the rule applies to."""
+
+    sample: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A value that follows from those of axes, or of derived ones declared before it.
+
+    ``values`` maps theirs, joined by ``/``, to the value; ``default`` is empty where there is none.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    values: Mapping[str, str]
+    default: str
     place: Place
 
 
@@ -85,6 +122,7 @@ class Alias:
     tag: str
     values: Mapping[str, str]
     place: Place
+    when: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +149,9 @@ class Matrix:
     accelerators: tuple[Accelerator, ...]
     axes: tuple[Axis, ...]
     excludes: tuple[Rule, ...]
-    groups: Mapping[str, Rule]
+    groups: Mapping[str, Group]
     aliases: tuple[Alias, ...]
     registry: Registry | None
+    includes: tuple[Rule, ...] = ()
+    derived: tuple[Derived, ...] = ()
+    overrides: tuple[Override, ...] = ()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from twinforge.model.merge import variant_recipe
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from twinforge.model.matrix import Matrix
     from twinforge.model.recipe import Recipe
-    from twinforge.model.variant import Variant
+    from twinforge.model.variant import Excluded, Variant
 
 __all__ = ["Project"]
 
@@ -23,6 +25,7 @@ class Project:
     recipes: tuple[Recipe, ...]
     matrix: Matrix
     variants: tuple[Variant, ...]
+    excluded: tuple[Excluded, ...] = ()
 
     def recipe(self, name: str) -> Recipe:
         """Return the recipe of this name.
@@ -34,3 +37,7 @@ class Project:
             if recipe.name == name:
                 return recipe
         raise KeyError(name)
+
+    def recipe_for(self, variant: Variant) -> Recipe:
+        """Return a variant's recipe, with what overrides change for it."""
+        return variant_recipe(self.recipe(variant.recipe), variant)

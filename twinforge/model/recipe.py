@@ -14,14 +14,17 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement
 
+    from twinforge.model.matrix import Axis, Rule
     from twinforge.model.place import Place
 
 __all__ = [
     "AptPackage",
     "Invocation",
+    "Override",
     "Package",
     "Recipe",
     "Smoke",
+    "SmokeChange",
     "SystemPackages",
     "TrainSmoke",
     "Twin",
@@ -105,8 +108,36 @@ class Smoke:
 
 
 @dataclass(frozen=True, slots=True)
+class SmokeChange:
+    """What an override says of the checks; ``None`` leaves that part as it is."""
+
+    train: TrainSmoke | None
+    invocations: tuple[Invocation, ...] | None
+    startup_s: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Override:
+    """What is different for the variants that ``rule`` applies to; ``where`` is its path in the file.
+
+    Packages replace their namesakes or are added; so do environment variables.
+    """
+
+    rule: Rule
+    where: tuple[str | int, ...]
+    env: Mapping[str, str]
+    packages: tuple[Package | Twin, ...]
+    system: SystemPackages
+    smoke: SmokeChange
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
-    """An image family. ``program`` is a folder relative to the project, with ``train``/``serve``."""
+    """An image family. ``program`` is a folder relative to the project, with ``train``/``serve``.
+
+    ``axes`` stand instead of the matrix's of the same name, or beside them. What ``overrides``
+    change is not in the other fields; ``variant_recipe`` gives a variant's own recipe.
+    """
 
     name: str
     version: str
@@ -121,3 +152,5 @@ class Recipe:
     template: str
     smoke: Smoke
     place: Place
+    axes: tuple[Axis, ...] = ()
+    overrides: tuple[Override, ...] = ()

@@ -21,6 +21,11 @@ def json_schema(kind: Literal["recipe", "matrix"]) -> dict[str, Any]:
     """Return the schema (draft 2020-12) of a recipe or of the matrix."""
     models: dict[str, type[BaseModel]] = {"recipe": RecipeFile, "matrix": MatrixFile}
     schema = models[kind].model_json_schema(by_alias=True)
+    if kind == "recipe":
+        # what a recipe leaves out may stand in the one that it extends
+        needed = [key for key in schema["required"] if key != "recipe"]
+        schema["required"] = ["recipe"]
+        schema["anyOf"] = [{"required": ["extends"]}, {"required": needed}]
     _tidy(schema)
     title = {"recipe": "Twinforge recipe", "matrix": "Twinforge matrix"}[kind]
     return {"$schema": _DIALECT, **schema, "title": title}

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from packaging.requirements import Requirement
 
-from twinforge.model.matrix import Accelerator, Base, Bootstrap
+from twinforge.model.matrix import Accelerator, Base, Bootstrap, Rule
 from twinforge.model.place import Place
-from twinforge.model.recipe import AptPackage, Package, Recipe, Smoke, SystemPackages, Twin
+from twinforge.model.recipe import (
+    AptPackage,
+    Override,
+    Package,
+    Recipe,
+    Smoke,
+    SmokeChange,
+    SystemPackages,
+    Twin,
+)
 from twinforge.model.variant import Variant
 
 if TYPE_CHECKING:
@@ -72,6 +82,33 @@ def _variants(
         for name, cuda in accelerators.items()
         for python in pythons
     )
+
+
+def _override(
+    *packages: str | Mapping[str, str],
+    env: Mapping[str, str] | None = None,
+    system: SystemPackages | None = None,
+) -> Override:
+    """Return an override with these packages; line ``n + 50`` is that of the package ``n``."""
+    place = Place("recipes/digits.yaml", 49, 5)
+    parts = tuple(
+        replace(part, place=replace(part.place, line=part.place.line + 49))
+        for part in _recipe(*packages).packages
+    )
+    return Override(
+        Rule({}, place),
+        ("overrides", 0),
+        env or {},
+        parts,
+        system or SystemPackages((), ()),
+        SmokeChange(None, None, None),
+    )
+
+
+@pytest.fixture
+def make_override() -> Callable[..., Override]:
+    """Make overrides."""
+    return _override
 
 
 @pytest.fixture

@@ -14,14 +14,16 @@ from twinforge.model.reference import Reference
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from twinforge.model.recipe import Recipe
+    from twinforge.model.recipe import Override, Recipe
     from twinforge.model.variant import Variant
 
+    Overrides = Callable[..., Override]
     Recipes = Callable[..., Recipe]
     Variants = Callable[..., tuple[Variant, ...]]
 
 TWIN = {"cpu": "xgboost-cpu", "cuda": "xgboost"}
 PAIR = {"cpu": "", "cu129": "12.9"}
+CHECKSUM_BEFORE_OVERRIDES = "8265f8a18d9fd1d1db685611f862b2edc9ddeed1d94a05754dee712f3c58cad8"
 
 
 def checksum(recipe: Recipe, variants: Sequence[Variant]) -> str:
@@ -83,3 +85,32 @@ def test_a_bases_checksum_follows_its_source_only(make_variants: Variants) -> No
     snapshot = replace(base, source=Bootstrap("bookworm", "20260101T000000Z", ()))
     assert base_checksum(replace(base, place=Place("x", 9, 9))) == base_checksum(base)
     assert base_checksum(snapshot) != base_checksum(base)
+
+
+def test_an_override_counts_for_its_variants_and_only_if_it_changes_what_is_locked(
+    make_recipe: Recipes, make_variants: Variants, make_override: Overrides
+) -> None:
+    recipe, (cpu, cuda) = make_recipe("numpy", TWIN), make_variants(PAIR)
+
+    def with_override(override: Override) -> str:
+        return checksum(recipe, [cpu, replace(cuda, overrides=(override,))])
+
+    plain = checksum(recipe, [cpu, cuda])
+    assert with_override(make_override(env={"A": "1"})) == plain
+    system = SystemPackages((AptPackage("libgomp1"),), ())
+    changed = [
+        with_override(make_override("numpy<2")),
+        with_override(make_override("numpy<3")),
+        with_override(make_override("scipy")),
+        with_override(make_override(system=system)),
+        checksum(recipe, [replace(cpu, overrides=(make_override("scipy"),)), cuda]),
+    ]
+    assert len({plain, *changed}) == len(changed) + 1
+
+
+def test_the_checksum_of_a_project_without_overrides_is_that_of_before_there_were_any(
+    make_recipe: Recipes, make_variants: Variants
+) -> None:
+    # committed locks hold such checksums: a new one would make all of them stale
+    recipe = make_recipe("numpy", TWIN)
+    assert checksum(recipe, make_variants(PAIR)) == CHECKSUM_BEFORE_OVERRIDES
