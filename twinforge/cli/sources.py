@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from twinforge.api import locking, rendering
+from twinforge.api.compatibility import check_compatibility
 from twinforge.errors import ProjectError, UsageError
 from twinforge.lock.resolve import Upgrade
 from twinforge.model.schema import schema_text
@@ -25,10 +27,19 @@ _EVERYTHING = "*"
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 @click.pass_obj
 def check(session: Session, *, as_json: bool) -> None:
-    """See whether recipes, matrix and programs are right; show every problem at once."""
+    """See whether recipes, matrix and programs are right and can work; show every problem at once.
+
+    Nothing is asked of a registry or an index: whether it can work, and on the instance types that
+    the matrix serves, is answered by the data that comes with Twinforge (see `compat`). What is not
+    known, and what works on a condition only, is said and is no error.
+    """
     try:
         with session.workspace() as workspace:
             project = workspace.project
+            found = check_compatibility(workspace, datetime.now(UTC).date())
+            if found.problems:
+                hint = "`twinforge compat explain` says more, `compat find` lists what works"
+                raise ProjectError(found.problems, hint=hint)
     except ProjectError as error:
         if as_json:
             session.show_json({"problems": [asdict(problem) for problem in error.problems]})
@@ -39,9 +50,15 @@ def check(session: Session, *, as_json: bool) -> None:
                 "recipes": [recipe.name for recipe in project.recipes],
                 "variants": [variant.id for variant in project.variants],
                 "problems": [],
+                "warnings": [asdict(warning) for warning in found.warnings],
+                "conditions": [asdict(condition) for condition in found.conditions],
             }
         )
         return
+    if not session.quiet:
+        for kind, notes in (("warning", found.warnings), ("note", found.conditions)):
+            for note in notes:
+                click.echo(f"{kind}: {note}", err=True)
     session.show(
         f"{_count(len(project.recipes), 'recipe')}, {_count(len(project.variants), 'variant')}: all right"
     )
