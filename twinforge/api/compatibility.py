@@ -135,7 +135,9 @@ class _Found:
             self._problems.add(*self._conflict(cell, answer), cell.told)
             return
         for missing in answer.missing:
-            self._warnings.add(cell.place, f"it is not known whether this works: {missing}", cell.told)
+            self._warnings.add(
+                cell.place, f"it is not known whether this works: {missing}", cell.told
+            )
         for condition in answer.conditions:
             self._conditions.add(cell.place, f"works on condition: {condition}", cell.told)
 
@@ -175,9 +177,7 @@ class _Found:
 
     def told(self) -> Compatibility:
         """Return everything, each thing once."""
-        return Compatibility(
-            self._problems.told(), self._warnings.told(), self._conditions.told()
-        )
+        return Compatibility(self._problems.told(), self._warnings.told(), self._conditions.told())
 
 
 def _cells(workspace: Workspace, variant: Variant, today: date) -> Iterator[_Cell]:

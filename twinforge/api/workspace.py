@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from twinforge.build.ledger import Ledger
 from twinforge.engine.engine import Settings, ensure_engine, find_engine
-from twinforge.engine.images import Images
 from twinforge.events import Listener, ignore
 from twinforge.lock.document import read_bases, read_recipe_lock
 from twinforge.model.load import load_project
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from twinforge.engine.engine import Engine
+    from twinforge.engine.images import Images
     from twinforge.lock.locked import BaseLock, RecipeLock
     from twinforge.model.project import Project
     from twinforge.model.variant import Variant
@@ -66,6 +66,8 @@ class Workspace:
     @cached_property
     def images(self) -> Images:
         """The engine's images."""
+        from twinforge.engine.images import Images  # noqa: PLC0415 - the SDK takes a while to import
+
         return Images(self.engine)
 
     @cached_property

@@ -118,7 +118,11 @@ def find(session: Session, *, limit: int, as_json: bool, **asked: Any) -> None:
 
 
 def _question(
-    frameworks: tuple[str, ...], instances: tuple[str, ...], arch: str, device: str | None, **rest: Any
+    frameworks: tuple[str, ...],
+    instances: tuple[str, ...],
+    arch: str,
+    device: str | None,
+    **rest: Any,
 ) -> Question:
     from twinforge.compat.question import Question  # noqa: PLC0415 - as above
 
@@ -187,7 +191,9 @@ def _told_change(change: Change) -> list[str]:
 def _show_found(session: Session, found: tuple[Combination, ...]) -> None:
     from twinforge.report.tables import Cell, Column, render_table  # noqa: PLC0415 - as above
 
-    columns = [Column(name) for name in ("framework", "CUDA", "cuDNN", "Python", "glibc", "verdict")]
+    columns = [
+        Column(name) for name in ("framework", "CUDA", "cuDNN", "Python", "glibc", "verdict")
+    ]
     notes = list(dict.fromkeys(text for one in found for text in one.conditions))
     rows = []
     for one in found:

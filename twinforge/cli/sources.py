@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from twinforge.api import locking, rendering
-from twinforge.api.compatibility import check_compatibility
 from twinforge.errors import ProjectError, UsageError
-from twinforge.lock.resolve import Upgrade
 from twinforge.model.schema import schema_text
 from twinforge.model.suggest import known_or_close
 
@@ -33,13 +30,12 @@ def check(session: Session, *, as_json: bool) -> None:
     the matrix serves, is answered by the data that comes with Twinforge (see `compat`). What is not
     known, and what works on a condition only, is said and is no error.
     """
+    from twinforge.api.compatibility import check_compatibility  # noqa: PLC0415 - its tables take a while
+
     try:
         with session.workspace() as workspace:
             project = workspace.project
             found = check_compatibility(workspace, datetime.now(UTC).date())
-            if found.problems:
-                hint = "`twinforge compat explain` says more, `compat find` lists what works"
-                raise ProjectError(found.problems, hint=hint)
     except ProjectError as error:
         if as_json:
             session.show_json({"problems": [asdict(problem) for problem in error.problems]})
@@ -49,16 +45,22 @@ def check(session: Session, *, as_json: bool) -> None:
             {
                 "recipes": [recipe.name for recipe in project.recipes],
                 "variants": [variant.id for variant in project.variants],
-                "problems": [],
+                "problems": [asdict(problem) for problem in found.problems],
                 "warnings": [asdict(warning) for warning in found.warnings],
                 "conditions": [asdict(condition) for condition in found.conditions],
             }
         )
-        return
-    if not session.quiet:
+    elif not session.quiet:
         for kind, notes in (("warning", found.warnings), ("note", found.conditions)):
             for note in notes:
-                click.echo(f"{kind}: {note}", err=True)
+                click.echo(
+                    f"{note.path}:{note.line}:{note.column}: {kind}: {note.message}", err=True
+                )
+    if found.problems:
+        hint = "`twinforge compat explain` says more, `twinforge compat find` lists what works"
+        raise ProjectError(found.problems, hint=hint)
+    if as_json:
+        return
     session.show(
         f"{_count(len(project.recipes), 'recipe')}, {_count(len(project.variants), 'variant')}: all right"
     )
@@ -90,6 +92,9 @@ def lock(
     upgrade: tuple[str, ...],
 ) -> None:
     """Pin bases, Debian packages and wheels, the same for CPU and CUDA; then render."""
+    from twinforge.api import locking, rendering  # noqa: PLC0415 - their SDKs take a while to import
+    from twinforge.lock.resolve import Upgrade  # noqa: PLC0415 - as above
+
     with session.workspace() as workspace:
         names = _recipes(recipes, [recipe.name for recipe in workspace.project.recipes])
         if only_check:
@@ -127,6 +132,8 @@ def lock(
 @click.pass_obj
 def render(session: Session, *, recipes: tuple[str, ...], only_check: bool) -> None:
     """Write each variant's Dockerfile, requirements.txt and variant.json from recipe and lock."""
+    from twinforge.api import rendering  # noqa: PLC0415 - as above
+
     with session.workspace() as workspace:
         names = _recipes(recipes, [recipe.name for recipe in workspace.project.recipes])
         variants = [v for v in workspace.project.variants if v.recipe in names]

@@ -74,9 +74,7 @@ def _combination(posed: Posed, found: Mapping[str, int], names: list[str]) -> Co
         fixed = {name: found[name] for name in (*names, "cuda") if name in found}
         values = posed.domains["python"].values
         left = posed.network.remaining(kept, "python", answer.verdict, fixed)
-        pythons = tuple(
-            values[index] for index in left if not isinstance(values[index], Unheard)
-        )
+        pythons = tuple(values[index] for index in left if not isinstance(values[index], Unheard))
     builds = [answer.values[name] for name in posed.frameworks]
     needed = [build.glibc for build in builds if build.glibc is not None]
     return Combination(

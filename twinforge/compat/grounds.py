@@ -161,9 +161,7 @@ def _ground(text: str, system: str, image: CudaImage | None) -> Ground | None:
     record = table.systems.get(system)
     if record is None:
         return Ground(text, system, None, None, image) if image else None
-    fact = Fact(
-        f"{system} has glibc {record.glibc}", table.cite(record.source), record.verified
-    )
+    fact = Fact(f"{system} has glibc {record.glibc}", table.cite(record.source), record.verified)
     return Ground(text, system, Dotted.parse(record.glibc), fact, image)
 
 

@@ -382,9 +382,7 @@ def _is_release(release: Any, asked: str) -> bool:
     return bool(release.version.parts[: len(parts)] == parts)
 
 
-def _ordered(
-    builds: Domain, domain: Domain, field_name: str
-) -> Callable[[int], Sequence[int]]:
+def _ordered(builds: Domain, domain: Domain, field_name: str) -> Callable[[int], Sequence[int]]:
     versions = [_version_of(value) for value in domain.values]
     positions = range(len(versions))
 

@@ -116,9 +116,7 @@ class Choice:
 
     def told(self) -> str:
         """Return it in words: ``torch==2.6.0, CUDA 12.4, Python 3.12``."""
-        parts = [
-            f"{pin} (index {pin.index})" if pin.index else str(pin) for pin in self.frameworks
-        ]
+        parts = [f"{pin} (index {pin.index})" if pin.index else str(pin) for pin in self.frameworks]
         named = (("CUDA", self.cuda), ("cuDNN", self.cudnn), ("Python", self.python))
         parts += [f"{name} {value}" for name, value in named if value]
         parts += [value for value in (self.base, *self.packages) if value]

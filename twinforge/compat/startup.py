@@ -8,7 +8,14 @@ from functools import cache
 from twinforge.compat.facts import Dotted, Fact
 from twinforge.compat.tables import load_cuda_table
 
-__all__ = ["ForwardPackage", "ImageGate", "forward_package", "gate_branches", "image_gate", "switch_fact"]
+__all__ = [
+    "ForwardPackage",
+    "ImageGate",
+    "forward_package",
+    "gate_branches",
+    "image_gate",
+    "switch_fact",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,11 @@ class _Run:
         for index, rule in enumerate(self.matrix.excludes):
             if index not in self.cells.excludes:
                 is_late = self.cells.matches_excluded(rule)
-                why = "rules before it exclude all that it matches" if is_late else "no variant is like that"
+                why = (
+                    "rules before it exclude all that it matches"
+                    if is_late
+                    else "no variant is like that"
+                )
                 message = f"excludes nothing; {why}"
                 self.report(rule.place, ("exclude", index), message)
         for index, rule in enumerate(self.matrix.includes):

@@ -325,9 +325,7 @@ Host = Annotated[
 ]
 InstanceName = Annotated[
     str,
-    _Matches(
-        r"ml\.[a-z0-9-]+\.[a-z0-9-]+", "an instance type of SageMaker (such as ml.m5.xlarge)"
-    ),
+    _Matches(r"ml\.[a-z0-9-]+\.[a-z0-9-]+", "an instance type of SageMaker (such as ml.m5.xlarge)"),
 ]
 RepositoryName = Annotated[
     str,

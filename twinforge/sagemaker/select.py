@@ -43,12 +43,20 @@ class Wish:
     an accelerator has to be asked for by either. ``values`` are axis values, such as
     ``{"python": "3.11"}``. ``order`` holds slugs in the order that the matrix declares, for
     variants that work equally well; what it lacks comes after, in the order of the release.
+    ``serving`` holds the slugs that the matrix declares for the instance: others are not chosen
+    unless ``accelerator`` or ``variant`` names them, and these have to work all the same.
     """
 
     accelerator: str = ""
     variant: str = ""
     values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     order: tuple[str, ...] = ()
+    serving: tuple[str, ...] = ()
+
+    @property
+    def is_named(self) -> bool:
+        """Whether somebody has named what it shall be."""
+        return bool(self.accelerator or self.variant or self.serving)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +170,14 @@ def _wished(release: Release, wish: Wish) -> tuple[ReleasedVariant, ...]:
         known = ", ".join(variant.slug for variant in release.variants) or "none"
         message = f"no released variant of '{release.recipe}' is {_told(wish)}"
         raise UsageError(message, hint=f"released variants: {known}")
-    return found
+    if not wish.serving or wish.accelerator or wish.variant:
+        return found
+    serving = tuple(variant for variant in found if variant.slug in wish.serving)
+    if not serving:
+        declared = ", ".join(wish.serving)
+        message = f"the matrix lets {declared} serve this, and none of it is released"
+        raise UsageError(message, hint="push it, or change `serves` in matrix.yaml")
+    return serving
 
 
 def _matches(variant: ReleasedVariant, wish: Wish) -> bool:
@@ -192,8 +207,7 @@ def _judge(machine: InstanceType, variant: ReleasedVariant, use: Use, wish: Wish
         device="cuda" if variant.cuda else "cpu",
     )
     answer = resolve(question, changes=0)
-    asked_for = bool(wish.accelerator or wish.variant)
-    if answer.verdict is not Verdict.WORKS or variant.cuda or asked_for:
+    if answer.verdict is not Verdict.WORKS or variant.cuda or wish.is_named:
         return answer
     if machine.accelerator == "none":
         return answer

@@ -28,6 +28,8 @@ def test_what_a_check_found_is_json_for_a_machine(run: Run, world: World) -> Non
         "recipes": ["other", "words"],
         "variants": [variant.id for variant in world.variants()],
         "problems": [],
+        "warnings": [],
+        "conditions": [],
     }
 
 

@@ -14,9 +14,7 @@ AMI_580 = "al2023-ami-sagemaker-inference-gpu-4-1"
 
 def ask(name: str, cuda: str, use: Use = "hosting", cpu_arch: str = "amd64") -> Answer:
     device: Device = "cuda" if cuda else "cpu"
-    question = Question(
-        cuda=cuda, instances=(name,), use=use, cpu_arch=cpu_arch, device=device
-    )
+    question = Question(cuda=cuda, instances=(name,), use=use, cpu_arch=cpu_arch, device=device)
     return resolve(question, changes=0)
 
 
