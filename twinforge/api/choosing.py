@@ -39,13 +39,14 @@ def select(  # noqa: PLR0913 - what, on what, for what and where, all by keyword
     """
     narrowed = wish or Wish()
     declared = tuple(v.slug for v in workspace.project.variants if v.recipe == recipe)
-    return select_variant(
-        _release(workspace, recipe),
-        instance,
-        use=use,
-        region=region,
-        wish=Wish(narrowed.accelerator, narrowed.variant, narrowed.values, declared),
-    )
+    with workspace.own_data():
+        return select_variant(
+            _release(workspace, recipe),
+            instance,
+            use=use,
+            region=region,
+            wish=Wish(narrowed.accelerator, narrowed.variant, narrowed.values, declared),
+        )
 
 
 def plan_deployment(  # noqa: PLR0913 - an endpoint's parts, all by keyword
