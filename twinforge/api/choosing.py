@@ -52,9 +52,10 @@ def select(  # noqa: PLR0913 - what, on what, for what and where, all by keyword
         order=tuple(variant.slug for variant in variants),
         serving=tuple(v.slug for v in variants for rule in serving if applies(rule, v.words)),
     )
-    return select_variant(
-        _release(workspace, recipe), instance, use=use, region=region, wish=narrowed
-    )
+    with workspace.own_data():
+        return select_variant(
+            _release(workspace, recipe), instance, use=use, region=region, wish=narrowed
+        )
 
 
 def plan_deployment(  # noqa: PLR0913 - an endpoint's parts, all by keyword

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twinforge.build.ledger import Ledger
+from twinforge.compat.active import in_force
 from twinforge.engine.engine import Settings, ensure_engine, find_engine
 from twinforge.events import Listener, ignore
 from twinforge.lock.document import read_bases, read_recipe_lock
@@ -15,8 +17,9 @@ from twinforge.model.load import load_project
 from twinforge.model.select import select_variants
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from twinforge.compat.active import Additions
     from twinforge.engine.engine import Engine
     from twinforge.engine.images import Images
     from twinforge.lock.locked import BaseLock, RecipeLock
@@ -52,6 +55,22 @@ class Workspace:
     def project(self) -> Project:
         """The project; raises ProjectError with every problem of every file."""
         return load_project(self.root)
+
+    @cached_property
+    def additions(self) -> Additions:
+        """The project's own compatibility data; raises ProjectError with every problem of it."""
+        from twinforge.compat.overlay import load_additions  # noqa: PLC0415 - reads many schemas
+
+        return load_additions(self.root)
+
+    @contextmanager
+    def own_data(self) -> Iterator[None]:
+        """Let questions about compatibility be answered with the project's own data as well."""
+        if not (self.root / "compat").is_dir():
+            yield
+            return
+        with in_force(self.additions):
+            yield
 
     @cached_property
     def engine(self) -> Engine:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from twinforge.compat.active import per_project
 from twinforge.compat.facts import Dotted, Fact
 from twinforge.compat.tables import load_cuda_table
 
@@ -45,7 +45,7 @@ class CudaRelease:
         return max(self.compute_capabilities)
 
 
-@cache
+@per_project
 def cuda_releases() -> Mapping[tuple[int, ...], CudaRelease]:
     """Return every known release by its two numbers, oldest first."""
     table = load_cuda_table()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
+from twinforge.compat.active import per_project
 from twinforge.compat.cudnn_tables import load_cudnn_table
 from twinforge.compat.facts import Dotted, Fact
 
@@ -113,7 +113,7 @@ class CudnnRelease:
         return next(exact, None)
 
 
-@cache
+@per_project
 def cudnn_releases() -> tuple[CudnnRelease, ...]:
     """Return every known release, oldest first."""
     table = load_cudnn_table()

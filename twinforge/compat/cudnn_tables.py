@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -31,6 +30,8 @@ _Versions = Annotated[list[Version], Field(min_length=1)]
 class RegimeRecord(Sourced):
     """What a major is called in apt; with ``cuda`` there is one package per CUDA major."""
 
+    told_by: ClassVar[tuple[str, ...]] = ("major", "cuda")
+
     major: Count
     cuda: Version | None = None
     runtime: Name
@@ -40,6 +41,8 @@ class RegimeRecord(Sourced):
 class TagPartRecord(Sourced):
     """What tags of nvidia/cuda call it, from one CUDA release to another."""
 
+    told_by: ClassVar[tuple[str, ...]] = ("first",)
+
     first: Version
     last: Version | None = None
     parts: Annotated[list[Name], Field(min_length=1)]
@@ -47,6 +50,9 @@ class TagPartRecord(Sourced):
 
 class WheelRecord(Sourced):
     """Versions of a wheel package with the same platform tag."""
+
+    told_by: ClassVar[tuple[str, ...]] = ("package",)
+    split_by: ClassVar[tuple[str, ...]] = ("versions",)
 
     package: Name
     cuda: Version
@@ -57,6 +63,9 @@ class WheelRecord(Sourced):
 class MeasuredRecord(Sourced):
     """What the libraries in wheels hold."""
 
+    told_by: ClassVar[tuple[str, ...]] = ("package",)
+    split_by: ClassVar[tuple[str, ...]] = ("versions",)
+
     package: Name
     versions: _Versions
     compute_capabilities: _Versions
@@ -65,6 +74,8 @@ class MeasuredRecord(Sourced):
 
 class EraRecord(Sourced):
     """Releases for one CUDA major between which the oldest and newest GPU do not change."""
+
+    told_by: ClassVar[tuple[str, ...]] = ("first", "cuda")
 
     first: Version
     last: Version | None = None
@@ -83,6 +94,8 @@ class RangeRecord(Strict):
 class SupportRecord(Sourced):
     """A row of a support table: the releases, their CUDA releases and GPUs."""
 
+    told_by: ClassVar[tuple[str, ...]] = ("first", "last")
+
     first: Version
     last: Version
     cuda: Annotated[list[RangeRecord], Field(min_length=1)]
@@ -93,6 +106,8 @@ class SupportRecord(Sourced):
 class PinRecord(Sourced):
     """The version of an apt package of one release for one CUDA, seen on these systems."""
 
+    told_by: ClassVar[tuple[str, ...]] = ("version", "cuda")
+
     version: Version
     cuda: Version
     pin: Name
@@ -101,6 +116,9 @@ class PinRecord(Sourced):
 
 class ImageRecord(Sourced):
     """The release in the images of nvidia/cuda with this CUDA release and part of the tag."""
+
+    told_by: ClassVar[tuple[str, ...]] = ("cuda", "part")
+    split_by: ClassVar[tuple[str, ...]] = ("systems",)
 
     cuda: Version
     part: Name
@@ -121,10 +139,9 @@ class CudnnTable(Table):
     images: list[ImageRecord]
 
 
-@cache
 def load_cudnn_table() -> CudnnTable:
-    """Read the cuDNN releases that come with Twinforge, once."""
-    return parse_cudnn_table(tablefile.read("cudnn.yaml"))
+    """Read the cuDNN releases that come with Twinforge."""
+    return tablefile.load(CudnnTable, "cudnn.yaml")
 
 
 def parse_cudnn_table(text: str) -> CudnnTable:

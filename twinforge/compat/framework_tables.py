@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from packaging.version import InvalidVersion, Version
 from pydantic import AfterValidator, Field, model_validator
@@ -47,6 +46,9 @@ class BuildRecord(Sourced):
     ``local`` is the local part of their version (``2.5.1+cu121``); ``index`` a key of the file's
     ``indexes``, empty for the default one. What no source gives is left out.
     """
+
+    told_by: ClassVar[tuple[str, ...]] = ("device", "package", "extras", "index", "local")
+    split_by: ClassVar[tuple[str, ...]] = ("versions",)
 
     versions: Annotated[list[Pep440], Field(min_length=1)]
     device: Literal["cpu", "cuda"]
@@ -110,17 +112,14 @@ class NamesTable(Strict):
     frameworks: dict[Name, FrameworkNames]
 
 
-@cache
 def load_names_table() -> NamesTable:
-    """Read what frameworks are called, once."""
-    return tablefile.parse(NamesTable, tablefile.read("frameworks.yaml"), "frameworks.yaml")
+    """Read what frameworks are called."""
+    return tablefile.shipped(NamesTable, "frameworks.yaml")
 
 
-@cache
 def load_framework_table(framework: str) -> FrameworkTable:
-    """Read the file of one framework, once."""
-    name = f"frameworks/{framework}.yaml"
-    return parse_framework_table(tablefile.read(name), name)
+    """Read the file of one framework."""
+    return tablefile.load(FrameworkTable, f"frameworks/{framework}.yaml")
 
 
 def parse_framework_table(text: str, name: str) -> FrameworkTable:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from twinforge.compat.active import per_project
 from twinforge.compat.facts import Dotted, Fact
 from twinforge.compat.framework_tables import load_framework_table, load_names_table
 from twinforge.errors import UnknownError
@@ -129,7 +130,7 @@ def framework_builds(name: str) -> tuple[FrameworkBuild, ...]:
     raise UnknownError(message, hint=known_or_close(wanted, names).removeprefix("; "))
 
 
-@cache
+@per_project
 def _builds(framework: str) -> tuple[FrameworkBuild, ...]:
     table = load_framework_table(framework)
     found = (

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date  # noqa: TC003 - pydantic reads the annotation when the class is made
-from functools import cache
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from twinforge.compat import tablefile
-from twinforge.compat.tablefile import Name, Sourced, Table, Version
+from twinforge.compat.tablefile import Day, Name, Sourced, Table, Version
 
 __all__ = [
     "DigestRecord",
@@ -35,20 +33,25 @@ class ImageRecord(Sourced):
     lists had them.
     """
 
+    told_by: ClassVar[tuple[str, ...]] = ("cuda", "system")
+    split_by: ClassVar[tuple[str, ...]] = ("flavours",)
+
     cuda: Version
     system: str = ""
     flavours: Annotated[list[_Flavour], Field(min_length=1)]
     status: Status
-    first: date | None = None
-    last: date | None = None
+    first: Day | None = None
+    last: Day | None = None
 
 
 class EndRecord(Sourced):
     """The end of life of all tags of a release, and when they are to be deleted."""
 
+    told_by: ClassVar[tuple[str, ...]] = ("cuda",)
+
     cuda: Version
-    end_of_life: date
-    deletion: date
+    end_of_life: Day
+    deletion: Day
 
 
 class RemovalRecord(Sourced):
@@ -68,6 +71,8 @@ class RemovalRecord(Sourced):
 class DigestRecord(Sourced):
     """What a tag was once."""
 
+    told_by: ClassVar[tuple[str, ...]] = ("tag",)
+
     tag: Name
     digest: _Digest
 
@@ -81,10 +86,9 @@ class ImageTable(Table):
     digests: list[DigestRecord] = Field(default_factory=list)
 
 
-@cache
 def load_image_table(name: str = "images.yaml") -> ImageTable:
-    """Read one of the two files of tags that come with Twinforge, once."""
-    return parse_image_table(tablefile.read(name), name)
+    """Read one of the two files of tags that come with Twinforge."""
+    return tablefile.load(ImageTable, name)
 
 
 def parse_image_table(text: str, name: str = "images.yaml") -> ImageTable:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from twinforge.compat.active import per_project
 from twinforge.compat.cudnn_tables import load_cudnn_table
 from twinforge.compat.facts import Dotted, Fact
 from twinforge.compat.image_tables import load_image_table
@@ -120,7 +120,7 @@ def find_image(reference: str) -> CudaImage | None:
     return None
 
 
-@cache
+@per_project
 def _listing(name: str) -> _Listing:
     table = load_image_table(name)
     digests: dict[str, tuple[str, ...]] = {}
@@ -179,7 +179,7 @@ def _system(written: str) -> str:
     return f"{match['name']}-{match['release']}" if match else written
 
 
-@cache
+@per_project
 def _ends() -> Mapping[str, tuple[EndRecord, Fact]]:
     table = load_image_table(_FILES[0])
     found = {}
@@ -192,7 +192,7 @@ def _ends() -> Mapping[str, tuple[EndRecord, Fact]]:
     return MappingProxyType(found)
 
 
-@cache
+@per_project
 def _pinned() -> Mapping[tuple[str, str, str], Dotted]:
     """The cuDNN of an image by its CUDA release, the part of its tag, and its system."""
     return MappingProxyType(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -29,6 +28,8 @@ class NamesRecord(Sourced):
     ``libcublas-11-8``); the two names in ``whole`` (runtime, dev) are not.
     """
 
+    told_by: ClassVar[tuple[str, ...]] = ("first",)
+
     first: Version
     last: Version | None = None
     runtime: dict[Name, Name]
@@ -41,6 +42,9 @@ class NamesRecord(Sourced):
 class PinsRecord(Sourced):
     """The packages, with versions, that nvidia/cuda's images of a release install."""
 
+    told_by: ClassVar[tuple[str, ...]] = ("cuda",)
+    split_by: ClassVar[tuple[str, ...]] = ("systems",)
+
     cuda: Version
     systems: _Names
     packages: dict[Name, Name]
@@ -48,6 +52,8 @@ class PinsRecord(Sourced):
 
 class ArchiveRecord(Sourced):
     """The packages of a distribution's own archive; ``dev`` brings the headers of all."""
+
+    told_by: ClassVar[tuple[str, ...]] = ("system", "cuda")
 
     system: Name
     cuda: Version
@@ -64,10 +70,9 @@ class LibraryTable(Table):
     archives: list[ArchiveRecord]
 
 
-@cache
 def load_library_table() -> LibraryTable:
-    """Read the packages that come with Twinforge, once."""
-    return parse_library_table(tablefile.read("libraries.yaml"))
+    """Read the packages that come with Twinforge."""
+    return tablefile.load(LibraryTable, "libraries.yaml")
 
 
 def parse_library_table(text: str) -> LibraryTable:

@@ -6,17 +6,45 @@ is misspelt, cites nothing or is of another type is refused.
 
 from __future__ import annotations
 
-from datetime import date  # noqa: TC003 - pydantic reads the annotation when the class is made
+from datetime import date
+from functools import cache
 from importlib.resources import files
-from typing import Annotated, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self, TypeVar, cast
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
+from twinforge.compat.active import active, per_project
 from twinforge.compat.facts import Dotted
+from twinforge.compat.merge import merge
 from twinforge.errors import TwinforgeError
+from twinforge.yamlfile import Unclear
 
-__all__ = ["Count", "Name", "Sourced", "Sources", "Strict", "Table", "Version", "parse", "read"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "Count",
+    "Day",
+    "Name",
+    "Sourced",
+    "Sources",
+    "Strict",
+    "Table",
+    "Version",
+    "cited_sources",
+    "load",
+    "parse",
+    "shipped",
+]
 
 
 def _dotted(text: str) -> str:
@@ -24,6 +52,18 @@ def _dotted(text: str) -> str:
     return text
 
 
+def _day(value: object) -> object:
+    if isinstance(value, Unclear):
+        message = (
+            f'{value.text} is {value.reads_as} to some readers of YAML; quote it: "{value.text}"'
+        )
+        raise ValueError(message)  # noqa: TRY004 - pydantic makes a problem of it
+    if isinstance(value, str):
+        return date.fromisoformat(value)
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_day)]
 Version = Annotated[str, AfterValidator(_dotted)]
 Name = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -41,7 +81,13 @@ class Sourced(Strict):
 
     ``source_of`` names other sources for single fields, and ``unverified`` the fields that are
     inferred or from a third party where the rest of the record is not.
+
+    A project's record replaces those that it is told by the same fields from; of a record with
+    several versions (or systems, ...), the fields of ``split_by``, only those that both have.
     """
+
+    told_by: ClassVar[tuple[str, ...]] = ()
+    split_by: ClassVar[tuple[str, ...]] = ()
 
     source: Sources
     source_of: dict[Name, Sources] = {}
@@ -71,7 +117,7 @@ class Table(Strict):
     ``habits`` say after how many days a source usually has something new.
     """
 
-    collected: date
+    collected: Day
     sources: dict[Name, Name]
     habits: dict[Name, Count] = {}
 
@@ -81,7 +127,7 @@ class Table(Strict):
 
     @model_validator(mode="after")
     def _every_source_is_named_and_cited(self) -> Self:
-        cited = set(_cited(self.model_dump(exclude={"sources"})))
+        cited = set(cited_sources({name: getattr(self, name) for name in type(self).model_fields}))
         if unknown := sorted((cited | set(self.habits)) - set(self.sources)):
             message = f"no source is called {', '.join(unknown)}"
             raise ValueError(message)
@@ -92,11 +138,32 @@ class Table(Strict):
 
 
 _T = TypeVar("_T", bound=Strict)
+_D = TypeVar("_D", bound=Table)
 
 
-def read(name: str) -> str:
-    """Return the text of a data file that comes with Twinforge."""
-    return (files("twinforge.compat") / "data" / name).read_text("utf-8")
+def shipped(table: type[_T], name: str) -> _T:
+    """Return a data file that comes with Twinforge, read once."""
+    return cast("_T", _shipped(table, name))
+
+
+@cache
+def _shipped(table: type[Strict], name: str) -> Strict:
+    return parse(table, (files("twinforge.compat") / "data" / name).read_text("utf-8"), name)
+
+
+@per_project
+def load(table: type[_D], name: str) -> _D:
+    """Return a data file with what the project in force adds to it."""
+    base = shipped(table, name)
+    additions = active().tables.get(name)
+    if additions is None:
+        return base
+    sections = merge(base, additions)
+    sections["sources"] = {**base.sources, **additions.sources}
+    cited = set(cited_sources(sections))
+    sections["sources"] = {k: text for k, text in sections["sources"].items() if k in cited}
+    sections["habits"] = {k: days for k, days in base.habits.items() if k in cited}
+    return table.model_validate(sections)
 
 
 def parse(table: type[_T], text: str, name: str) -> _T:
@@ -114,20 +181,18 @@ def parse(table: type[_T], text: str, name: str) -> _T:
         raise TwinforgeError(message) from error
 
 
-def _cited(value: Any) -> list[str]:
-    if isinstance(value, list):
-        return [key for item in value for key in _cited(item)]
-    if not isinstance(value, dict):
-        return []
-    own = value.get("source", [])
-    by_field = value.get("source_of", {})
-    return [
-        *own,
-        *(key for keys in by_field.values() for key in keys),
-        *(
-            key
-            for name, item in value.items()
-            if name not in {"source", "source_of"}
-            for key in _cited(item)
-        ),
-    ]
+def cited_sources(value: object) -> Iterator[str]:
+    """Yield the keys of the sources that records anywhere inside cite."""
+    if isinstance(value, Sourced):
+        yield from value.source
+        for keys in value.source_of.values():
+            yield from keys
+    if isinstance(value, Strict):
+        for name in type(value).model_fields:
+            yield from cited_sources(getattr(value, name))
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from cited_sources(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from cited_sources(item)

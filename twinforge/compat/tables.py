@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date  # noqa: TC003 - pydantic reads the annotation when the class is made
-from functools import cache
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from twinforge.compat import tablefile
 from twinforge.compat.facts import Use  # noqa: TC001 - pydantic reads it when classes are made
-from twinforge.compat.tablefile import Count, Name, Sourced, Strict, Table, Version
+from twinforge.compat.tablefile import Count, Day, Name, Sourced, Strict, Table, Version
 
 __all__ = [
     "AmiRecord",
@@ -71,6 +69,8 @@ class FamilyRecord(Sourced):
 class DriverRecord(Sourced):
     """The driver of a host where no AMI version is asked for."""
 
+    split_by: ClassVar[tuple[str, ...]] = ("uses", "families")
+
     uses: Annotated[list[Use], Field(min_length=1)]
     families: Annotated[list[Name], Field(min_length=1)]
     driver: Version
@@ -86,6 +86,8 @@ class NamedFamilies(Sourced):
 class AmiRecord(Sourced):
     """An AMI version that can be asked for."""
 
+    told_by: ClassVar[tuple[str, ...]] = ("name", "use")
+
     name: Name
     use: Literal["hosting", "transform"]
     driver: Version
@@ -96,6 +98,8 @@ class AmiRecord(Sourced):
 class BranchRecord(Sourced):
     """The newest driver branch that still drives compute capabilities ``first`` to ``last``."""
 
+    told_by: ClassVar[tuple[str, ...]] = ("name",)
+
     first: Version
     last: Version
     name: Name
@@ -104,6 +108,8 @@ class BranchRecord(Sourced):
 
 class PatchRecord(Sourced):
     """One patch release, such as 12.9.1, and the driver that it came with."""
+
+    told_by: ClassVar[tuple[str, ...]] = ("version",)
 
     version: Version
     driver: Version | None = None
@@ -123,6 +129,9 @@ class GateRecord(Sourced):
     One of: a driver that brings ``cuda``, a driver of one of the ``branches``, or any from
     ``driver`` on.
     """
+
+    told_by: ClassVar[tuple[str, ...]] = ("image",)
+    split_by: ClassVar[tuple[str, ...]] = ("systems",)
 
     image: Version
     systems: Annotated[list[Name], Field(min_length=1)]
@@ -191,9 +200,9 @@ class SystemRecord(Sourced):
     codename: Name
     glibc: Version
     python: Version | None = None
-    end_of_life: date | None = None
-    end_of_lts: date | None = None
-    end_of_paid_support: date | None = None
+    end_of_life: Day | None = None
+    end_of_lts: Day | None = None
+    end_of_paid_support: Day | None = None
 
 
 class ManylinuxRecord(Sourced):
@@ -210,22 +219,19 @@ class SystemTable(Table):
     manylinux: dict[Name, ManylinuxRecord]
 
 
-@cache
 def load_instance_table() -> InstanceTable:
-    """Read the instance types that come with Twinforge, once."""
-    return parse_instance_table(tablefile.read("instances.yaml"))
+    """Read the instance types that come with Twinforge."""
+    return tablefile.load(InstanceTable, "instances.yaml")
 
 
-@cache
 def load_cuda_table() -> CudaTable:
-    """Read the CUDA releases that come with Twinforge, once."""
-    return parse_cuda_table(tablefile.read("cuda.yaml"))
+    """Read the CUDA releases that come with Twinforge."""
+    return tablefile.load(CudaTable, "cuda.yaml")
 
 
-@cache
 def load_system_table() -> SystemTable:
-    """Read the systems that come with Twinforge, once."""
-    return tablefile.parse(SystemTable, tablefile.read("systems.yaml"), "systems.yaml")
+    """Read the systems that come with Twinforge."""
+    return tablefile.load(SystemTable, "systems.yaml")
 
 
 def parse_instance_table(text: str) -> InstanceTable:
