@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from datetime import date
 
     from twinforge.api.workspace import Workspace
-    from twinforge.compat.facts import Use
     from twinforge.compat.question import Answer
     from twinforge.lock.locked import VariantLock
     from twinforge.model.matrix import Base, Served
@@ -85,10 +84,11 @@ def check_compatibility(workspace: Workspace, today: date) -> Compatibility:
         ProjectError: A recipe, the matrix or a lock is wrong.
     """
     found = _Found()
-    for variant in workspace.project.variants:
-        for cell in _cells(workspace, variant, today):
-            found.add(cell)
-        found.add_duplicate(workspace, variant)
+    with workspace.own_data():
+        for variant in workspace.project.variants:
+            for cell in _cells(workspace, variant, today):
+                found.add(cell)
+            found.add_duplicate(workspace, variant)
     return found.told()
 
 
@@ -188,9 +188,8 @@ def _cells(workspace: Workspace, variant: Variant, today: date) -> Iterator[_Cel
     if not served:
         yield _Cell(variant, question, None, variant.accelerator.place)
     for one in served:
-        use: Use = one.use  # type: ignore[assignment] - the matrix lets no other word through
         places = {**question.places, instance_label(one.instance): str(one.place)}
-        asked = replace(question, instances=(one.instance,), use=use, places=places)
+        asked = replace(question, instances=(one.instance,), use=one.use, places=places)
         yield _Cell(variant, asked, one, one.place)
 
 

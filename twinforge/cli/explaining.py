@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,11 +13,11 @@ from twinforge.compat.facts import USES
 from twinforge.errors import ImpossibleError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from twinforge.cli.session import Session
     from twinforge.compat.find import Combination
-    from twinforge.compat.question import Answer, Change, Question, Wanted
+    from twinforge.compat.question import Answer, Change, Device, Question, Wanted
 
 __all__ = ["explain", "find"]
 
@@ -78,12 +80,13 @@ def _asking(command: Callable[..., None]) -> Callable[..., None]:
 @_asking
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 @click.pass_context
-def explain(context: click.Context, *, as_json: bool, **asked: Any) -> None:
+def explain(context: click.Context, /, *, as_json: bool, **asked: Any) -> None:
     """Say whether it goes together, on which conditions or why not, and what would."""
     from twinforge.compat.resolve import resolve  # noqa: PLC0415 - the data takes a while to read
 
     session: Session = context.obj
-    answer = resolve(_question(**asked))
+    with _own_data(session):
+        answer = resolve(_question(**asked))
     if as_json:
         session.show_json(answer.as_json())
     else:
@@ -102,12 +105,12 @@ def explain(context: click.Context, *, as_json: bool, **asked: Any) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
 @click.pass_obj
-def find(session: Session, *, limit: int, as_json: bool, **asked: Any) -> None:
+def find(session: Session, /, *, limit: int, as_json: bool, **asked: Any) -> None:
     """List what works, the newest versions first."""
     from twinforge.compat.find import find_combinations  # noqa: PLC0415 - as above
 
-    question = _question(**asked)
-    found = find_combinations(question, limit)
+    with _own_data(session):
+        found = find_combinations(_question(**asked), limit)
     if as_json:
         session.show_json([combination.as_json() for combination in found])
     if not found:
@@ -117,11 +120,25 @@ def find(session: Session, *, limit: int, as_json: bool, **asked: Any) -> None:
         _show_found(session, found)
 
 
+@contextmanager
+def _own_data(session: Session) -> Iterator[None]:
+    """Answer with the project's own data as well, where the folder is a project with any."""
+    root = Path(session.project)
+    if not ((root / "matrix.yaml").is_file() and (root / "compat").is_dir()):
+        yield
+        return
+    from twinforge.compat.active import in_force  # noqa: PLC0415 - as above
+    from twinforge.compat.overlay import load_additions  # noqa: PLC0415 - as above
+
+    with in_force(load_additions(root)):
+        yield
+
+
 def _question(
     frameworks: tuple[str, ...],
     instances: tuple[str, ...],
     arch: str,
-    device: str | None,
+    device: Device | None,
     **rest: Any,
 ) -> Question:
     from twinforge.compat.question import Question  # noqa: PLC0415 - as above
@@ -129,11 +146,14 @@ def _question(
     if not (frameworks or instances or arch or any(rest[name] for name in _ALONE)):
         message = "nothing is asked; name a framework, a version, a base or an instance type"
         raise UsageError(message, hint="see `twinforge compat explain --help`")
+    if device == "cpu" and (rest["cuda"] or rest["cudnn"]):
+        message = "an image for the CPU has no CUDA and no cuDNN"
+        raise UsageError(message, hint="leave --device or the versions out")
     return Question(
         frameworks=tuple(_wanted(text) for text in frameworks),
         instances=instances,
         cpu_arch=arch,
-        device=device or "",  # type: ignore[arg-type] - click let one of the choices through
+        device=device or "",
         today=datetime.now(UTC).date(),
         **rest,
     )

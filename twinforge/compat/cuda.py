@@ -65,7 +65,7 @@ def find_release(cuda: str) -> CudaRelease | None:
     return cuda_releases().get(version.parts[:2])
 
 
-@cache
+@per_project
 def first_with(capability: Dotted) -> CudaRelease | None:
     """Return the oldest release that knows a compute capability."""
     known = (r for r in cuda_releases().values() if capability in r.compute_capabilities)
@@ -78,7 +78,7 @@ def last_with(capability: Dotted) -> CudaRelease | None:
     return known[-1] if known else None
 
 
-@cache
+@per_project
 def last_branch(capability: Dotted) -> Dotted | None:
     """Return the newest driver branch that drives a compute capability; ``None``: it has no end."""
     for record in load_cuda_table().last_driver_branches:

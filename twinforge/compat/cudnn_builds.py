@@ -60,11 +60,9 @@ def judge_cudnn_cuda(build: CudnnBuild, release: CudaRelease) -> Judgement:
         return Judgement.unknown(f"for which CUDA cuDNN {build} is")
     if build.cuda_major != release.version.major:
         return _NO
-    if build.cuda_major >= _PER_MAJOR:
-        return FINE
-    if any(support.holds(release.version) for support in build.release.cuda):
-        return FINE
-    if any(package.cuda.parts == release.version.parts for package in build.release.apt):
+    listed = any(support.holds(release.version) for support in build.release.cuda)
+    packed = any(package.cuda.parts == release.version.parts for package in build.release.apt)
+    if build.cuda_major >= _PER_MAJOR or listed or packed:
         return FINE
     if build.release.cuda:
         return _NO

@@ -6,11 +6,11 @@ Domains are told apart by their keys, so that questions that share one share its
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from packaging.version import Version
 
+from twinforge.compat.active import per_project
 from twinforge.compat.cuda import cuda_releases
 from twinforge.compat.cudnn_builds import cudnn_builds
 from twinforge.compat.facts import Dotted
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from twinforge.compat.grounds import Ground
 
 __all__ = [
-    "Domain",
     "UNSAID",
+    "Domain",
     "Unheard",
     "build_domain",
     "cuda_domain",
@@ -70,7 +70,7 @@ class Domain:
         return Domain((*self.key, "unheard", what), (*self.values, Unheard(what)))
 
 
-@cache
+@per_project
 def build_domain(framework: str) -> Domain:
     """Return the builds of a framework: newest first, then those of the default index.
 
@@ -91,13 +91,13 @@ def build_domain(framework: str) -> Domain:
     return Domain(("builds", framework), tuple(builds))
 
 
-@cache
+@per_project
 def cuda_domain() -> Domain:
     """Return the CUDA releases, newest first."""
-    return Domain(("cuda",), tuple(reversed(cuda_releases().values())))
+    return Domain(("cuda",), tuple(reversed(tuple(cuda_releases().values()))))
 
 
-@cache
+@per_project
 def cudnn_domain(*, free: bool) -> Domain:
     """Return the builds of cuDNN, newest first; ``free`` adds that nothing is said of it."""
     if free:
@@ -105,7 +105,7 @@ def cudnn_domain(*, free: bool) -> Domain:
     return Domain(("cudnn",), cudnn_builds())
 
 
-@cache
+@per_project
 def ground_domain(base: str) -> Domain:
     """Return a base and what could be taken instead of it."""
     ground = ground_of(base)
@@ -118,13 +118,13 @@ def ground_domain(base: str) -> Domain:
     return Domain(("base", base), tuple(found))
 
 
-@cache
+@per_project
 def python_domain() -> Domain:
     """Return the Pythons that the data speaks of, newest first."""
     return Domain(("python",), tuple(reversed(PYTHONS)))
 
 
-@cache
+@per_project
 def machine_domain(instance: str, use: Use) -> Domain:
     """Return the hosts of an instance type, the default one first.
 
@@ -134,13 +134,13 @@ def machine_domain(instance: str, use: Use) -> Domain:
     return Domain(("machine", instance, use), machines_of(find_instance(instance), use))
 
 
-@cache
+@per_project
 def plain_domain(*values: str) -> Domain:
     """Return a domain of words."""
     return Domain(("plain", *values), values)
 
 
-@cache
+@per_project
 def table_of(judge: Callable[[Any, Any], Judgement], left: Domain, right: Domain) -> Table:
     """Return the judgements of two domains; of what nothing is known, nothing is judged."""
 

@@ -57,7 +57,7 @@ def _combinations(question: Question) -> Iterator[Combination]:
     posed = pose(question)
     kept = posed.network.labels
     names = list(posed.frameworks) or [name for name in ("cuda",) if name in posed.domains]
-    held: dict[tuple[int, ...], Mapping[str, int]] = {}
+    held: dict[tuple[int, ...], dict[str, int]] = {}
     for found in posed.network.distinct(kept, Verdict.CONDITIONAL, names):
         held[tuple(found[name] for name in names)] = found
     works = posed.network.distinct(kept, Verdict.WORKS, names)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
+from twinforge.compat.active import per_project
 from twinforge.compat.facts import Dotted, Fact
 from twinforge.compat.images import CudaImage, cuda_images, find_image, image_tag
 from twinforge.compat.startup import ImageGate, image_gate
@@ -40,7 +40,7 @@ class Ground:
     image: CudaImage | None
 
 
-@cache
+@per_project
 def ground_of(text: str) -> Ground | None:
     """Return what a base is: ``ubuntu:22.04``, ``debian-12``, ``bookworm``, ``nvidia/cuda:...``.
 
@@ -68,7 +68,7 @@ def ground_of(text: str) -> Ground | None:
     return _ground(text, found, None) if found.startswith(f"{repository}-") else None
 
 
-@cache
+@per_project
 def grounds_like(text: str) -> tuple[Ground, ...]:
     """Return what could be taken instead of a base: the same kind, oldest first.
 
@@ -99,7 +99,7 @@ def grounds_like(text: str) -> tuple[Ground, ...]:
     )
 
 
-@cache
+@per_project
 def gate_of(ground: Ground) -> ImageGate | None:
     """Return what a base demands of a host when it starts, or None where no source says."""
     image = ground.image

@@ -147,11 +147,10 @@ def judge_driver(machine: Machine, release: CudaRelease) -> Judgement:
     if gpu is None:
         return FINE
     needed, fact = _needed_driver(gpu, release)
+    need = f"CUDA {release.version} needs {needed}"
     if host is None:
-        note = (
-            f"the host driver of {machine.use} jobs on ml.{machine.instance.family} is not published; "
-            f"CUDA {release.version} needs {needed}"
-        )
+        family = f"ml.{machine.instance.family}"
+        note = f"the host driver of {machine.use} jobs on {family} is not published; {need}"
         return Judgement(Verdict.CONDITIONAL, (fact,), (note,))
     ami = machine.ami
     end = last_branch(gpu.compute_capability)
@@ -161,15 +160,13 @@ def judge_driver(machine: Machine, release: CudaRelease) -> Judgement:
         return _judge_forward(machine, host, release, needed)
     if _at_least(host) < needed:
         return _NO
-    if ami is None:
-        return Judgement(Verdict.WORKS, (fact, host.fact))
     default = machine.instance.default_drivers.get(machine.use)
-    known = (fact, host.fact, default and default.fact, ami.listing)
-    need = f"CUDA {release.version} needs {needed}"
+    known = (fact, host.fact, ami and default and default.fact, ami and ami.listing)
+    conditions = _ami_conditions(machine, ami, need) if ami else ()
     return Judgement(
-        Verdict.CONDITIONAL,
+        Verdict.CONDITIONAL if ami else Verdict.WORKS,
         tuple(one for one in known if one),
-        _ami_conditions(machine, ami, need),
+        conditions,
     )
 
 

@@ -135,7 +135,7 @@ def _instead(label: str, posed: Posed, answer: Solved, question: Question) -> tu
     variable = posed.network.limits[label].variable
     pin = next(pin for pin in answer.choice.frameworks if pin.framework == variable)
     wanted = tuple(
-        Wanted(pin.package, f"=={pin.version}") if str(one) == ask.text else one
+        Wanted(pin.package, f"=={pin.version}", exact=True) if str(one) == ask.text else one
         for one in question.frameworks
     )
     return f"{pin} instead of {ask.text}", replace(question, frameworks=wanted)

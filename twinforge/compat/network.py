@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from twinforge.compat.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from twinforge.compat.verdict import Judgement
 
@@ -119,7 +120,7 @@ class Network:
 
     def first(
         self,
-        kept: Set[str],
+        kept: AbstractSet[str],
         worst: Verdict = Verdict.UNKNOWN,
         *,
         nearest: Mapping[str, Sequence[int]] | None = None,
@@ -135,89 +136,83 @@ class Network:
 
     def solutions(
         self,
-        kept: Set[str],
+        kept: AbstractSet[str],
         worst: Verdict = Verdict.UNKNOWN,
         *,
         nearest: Mapping[str, Sequence[int]] | None = None,
     ) -> Iterator[dict[str, int]]:
         """Yield every solution, best first; arguments as for ``first``."""
-        state = self._start(kept)
-        relations = [relation for relation in self.relations if relation.labels <= kept]
+        state, rules = self._start(kept, worst, nearest or {})
         # what has to be near to something is chosen first: the rest follows from it
-        names = sorted(self.variables, key=lambda name: name not in (nearest or {}))
-        if _propagated(state, relations, worst):
-            yield from self._search(state, relations, worst, names, nearest or {})
+        names = sorted(self.variables, key=lambda name: name not in rules.nearest)
+        if _propagated(state, rules, rules.relations):
+            for left in self._search(state, rules, names):
+                yield _positions(left)
 
     def distinct(
-        self, kept: Set[str], worst: Verdict, names: Sequence[str]
+        self, kept: AbstractSet[str], worst: Verdict, names: Sequence[str]
     ) -> Iterator[dict[str, int]]:
         """Yield the best solution for each combination of some variables, best first."""
-        state = self._start(kept)
-        relations = [relation for relation in self.relations if relation.labels <= kept]
+        state, rules = self._start(kept, worst, {})
         rest = [name for name in self.variables if name not in names]
-        for found in self._search(state, relations, worst, list(names), {}, whole=False):
-            best = next(self._search(found, relations, worst, rest, {}), None)
-            if best is not None:
-                yield best
+        if _propagated(state, rules, rules.relations):
+            for left in self._search(state, rules, list(names)):
+                best = next(self._search(left, rules, rest), None)
+                if best is not None:
+                    yield _positions(best)
 
     def remaining(
         self,
-        kept: Set[str],
+        kept: AbstractSet[str],
         variable: str,
         worst: Verdict = Verdict.UNKNOWN,
         fixed: Mapping[str, int] | None = None,
     ) -> tuple[int, ...]:
         """Return the values of a variable that some solution has, with others ``fixed``."""
-        state = self._start(kept)
+        state, rules = self._start(kept, worst, {})
         state.update({name: 1 << value for name, value in (fixed or {}).items()})
-        relations = [relation for relation in self.relations if relation.labels <= kept]
-        if not _propagated(state, relations, worst):
+        if not _propagated(state, rules, rules.relations):
             return ()
         found = []
         for value in bits(state[variable]):
             tried = {**state, variable: 1 << value}
-            if _propagated(tried, relations, worst):
-                search = self._search(tried, relations, worst, list(self.variables), {})
+            if _propagated(tried, rules, rules.relations):
+                search = self._search(tried, rules, list(self.variables))
                 if next(search, None) is not None:
                     found.append(value)
         return tuple(found)
 
-    def judgements(self, kept: Set[str], solution: Mapping[str, int]) -> Iterator[Judgement]:
+    def judgements(
+        self, kept: AbstractSet[str], solution: Mapping[str, int]
+    ) -> Iterator[Judgement]:
         """Yield what each relation says of a solution."""
         for relation in self.relations:
             if relation.labels <= kept:
                 yield relation.table.judge(solution[relation.left], solution[relation.right])
 
-    def _start(self, kept: Set[str]) -> dict[str, int]:
+    def _start(
+        self, kept: AbstractSet[str], worst: Verdict, nearest: Mapping[str, Sequence[int]]
+    ) -> tuple[dict[str, int], _Rules]:
         state = {name: (1 << len(values)) - 1 for name, values in self.variables.items()}
         for label, limit in self.limits.items():
             if label in kept:
                 state[limit.variable] &= limit.mask
-        return state
+        relations = [relation for relation in self.relations if relation.labels <= kept]
+        return state, _Rules(relations, worst, nearest)
 
     def _search(
-        self,
-        state: dict[str, int],
-        relations: Sequence[Relation],
-        worst: Verdict,
-        open_names: list[str],
-        nearest: Mapping[str, Sequence[int]],
-        *,
-        whole: bool = True,
+        self, state: dict[str, int], rules: _Rules, open_names: list[str]
     ) -> Iterator[dict[str, int]]:
-        """Yield solutions by position, or (not ``whole``) what is left of every domain, as bits."""
+        """Yield states in which each of the names has one value."""
         if not open_names:
-            if whole:
-                yield {name: mask.bit_length() - 1 for name, mask in state.items()}
-            else:
-                yield state
+            yield state
             return
         name, *rest = open_names
-        touching = [relation for relation in relations if name in {relation.left, relation.right}]
-        for value in self._order(name, state, nearest):
+        touching = [one for one in rules.relations if name in {one.left, one.right}]
+        for value in self._order(name, state, rules.nearest):
             tried = {**state, name: 1 << value}
-            if not touching or _propagated(tried, relations, worst, touching):
-                yield from self._search(tried, relations, worst, rest, nearest, whole=whole)
+            if _propagated(tried, rules, touching):
+                yield from self._search(tried, rules, rest)
 
     def _order(
         self, name: str, state: Mapping[str, int], nearest: Mapping[str, Sequence[int]]
@@ -234,24 +229,31 @@ class Network:
         yield from (value for value in order if mask >> value & 1)
 
 
-def _propagated(
-    state: dict[str, int],
-    relations: Sequence[Relation],
-    worst: Verdict,
-    first: Sequence[Relation] | None = None,
-) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What one search keeps to."""
+
+    relations: Sequence[Relation]
+    worst: Verdict
+    nearest: Mapping[str, Sequence[int]]
+
+
+def _positions(state: Mapping[str, int]) -> dict[str, int]:
+    return {name: mask.bit_length() - 1 for name, mask in state.items()}
+
+
+def _propagated(state: dict[str, int], rules: _Rules, first: Sequence[Relation]) -> bool:
     """Take values away that have no partner left, until nothing changes; false: none is left."""
     if not all(state.values()):
         return False
     # what takes most away with the least work comes first, which is the end of the queue
     queue = sorted(
-        relations if first is None else first,
-        key=lambda one: -state[one.left].bit_count() * state[one.right].bit_count(),
+        first, key=lambda one: -state[one.left].bit_count() * state[one.right].bit_count()
     )
     while queue:
         relation = queue.pop()
         left, right = state[relation.left], state[relation.right]
-        new_left, new_right = _revised(relation.table, left, right, worst)
+        new_left, new_right = _revised(relation.table, left, right, rules.worst)
         if not new_left or not new_right:
             return False
         changed = set()
@@ -264,7 +266,7 @@ def _propagated(
         if changed:
             queue += [
                 other
-                for other in relations
+                for other in rules.relations
                 if other is not relation
                 and other not in queue
                 and not changed.isdisjoint((other.left, other.right))

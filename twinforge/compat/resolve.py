@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from twinforge.compat.facts import Fact
     from twinforge.compat.pose import Posed
-    from twinforge.compat.question import Question
+    from twinforge.compat.question import Change, Question
 
 __all__ = ["resolve"]
 
@@ -30,7 +30,7 @@ def resolve(question: Question, *, changes: int = 5) -> Answer:
     """
     posed = pose(question)
     solved = solve(posed)
-    near = ()
+    near: tuple[Change, ...] = ()
     if changes and (solved is None or solved.verdict is Verdict.UNKNOWN):
         near = nearest_changes(question, posed, changes)
     if solved is None:

@@ -14,7 +14,8 @@ from twinforge.compat.startup import forward_package
 from twinforge.compat.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence, Set
+    from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
     from twinforge.compat.facts import Fact
     from twinforge.compat.frameworks import FrameworkBuild
@@ -35,32 +36,17 @@ class Solved:
     facts: tuple[Fact, ...]
 
 
-def solve(
-    posed: Posed,
-    *,
-    without: Set[str] = frozenset(),
-    worst: Verdict = Verdict.UNKNOWN,
-    nearest: Mapping[str, Sequence[int]] | None = None,
-) -> Solved | None:
-    """Return the best combination, or None where there is none.
-
-    Args:
-        posed: The question.
-        without: Labels that do not count.
-        worst: The worst verdict to look for.
-        nearest: Orders of values for some parts, instead of best first.
-    """
-    kept = posed.network.labels - without
-    for verdict in (Verdict.WORKS, Verdict.CONDITIONAL, Verdict.UNKNOWN):
-        if verdict.rank > worst.rank:
-            break
-        found = posed.network.first(kept, verdict, nearest=nearest)
+def solve(posed: Posed) -> Solved | None:
+    """Return the best combination, or None where there is none."""
+    kept = posed.network.labels
+    for worst in (Verdict.WORKS, Verdict.CONDITIONAL, Verdict.UNKNOWN):
+        found = posed.network.first(kept, worst)
         if found is not None:
             return solved(posed, kept, found)
     return None
 
 
-def solved(posed: Posed, kept: Set[str], found: Mapping[str, int]) -> Solved:
+def solved(posed: Posed, kept: AbstractSet[str], found: Mapping[str, int]) -> Solved:
     """Return what is said of a solution of the network."""
     verdict = Verdict.WORKS
     conditions: dict[str, None] = {}

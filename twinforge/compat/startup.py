@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
+from twinforge.compat.active import per_project
 from twinforge.compat.facts import Dotted, Fact
 from twinforge.compat.tables import load_cuda_table
 
@@ -85,7 +85,7 @@ def image_gate(cuda: str, system: str) -> ImageGate | None:
     return None
 
 
-@cache
+@per_project
 def gate_branches(cuda: Dotted) -> tuple[Dotted, ...]:
     """Return the older driver branches that images of a CUDA release (two numbers) let in."""
     found = {
@@ -97,7 +97,7 @@ def gate_branches(cuda: Dotted) -> tuple[Dotted, ...]:
     return tuple(sorted(Dotted.parse(branch) for branch in found))
 
 
-@cache
+@per_project
 def forward_package(cuda: str) -> ForwardPackage | None:
     """Return the package for a release such as ``12.9``, or ``None`` where there is none.
 

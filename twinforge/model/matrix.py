@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,7 +103,7 @@ class Group(Rule):
 class Served(Rule):
     """The variants that have to run on an instance type, for one use of SageMaker's."""
 
-    use: str = ""
+    use: Literal["hosting", "processing", "training", "transform"] = "hosting"
     instance: str = ""
 
 
