@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from twinforge.compat.active import per_project
+from twinforge.compat.cudnn import CudaSupport, CudnnRelease
 from twinforge.compat.cudnn_builds import CudnnBuild
 from twinforge.compat.domain import Domain, Unheard, build_domain
 from twinforge.compat.frameworks import framework_of
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from twinforge.compat.frameworks import FrameworkBuild
     from twinforge.compat.question import Wanted
 
-__all__ = ["is_cudnn", "is_release", "matching_builds", "order_by"]
+__all__ = ["is_cudnn", "is_release", "matching_builds", "order_by", "with_stated_cudnn"]
 
 
 @per_project
@@ -85,6 +86,33 @@ def _version_of(value: Any) -> tuple[int, ...]:
     version = value.release.version if isinstance(value, CudnnBuild) else value.version
     parts: tuple[int, ...] = version.parts
     return parts
+
+
+def with_stated_cudnn(domain: Domain, frameworks: Sequence[Domain], asked: str) -> Domain:
+    """Return the builds of cuDNN with those that only a framework names, where these are asked for.
+
+    That a framework was built for a CUDA release and a cuDNN says that the two go together.
+    """
+    if not asked or any(is_cudnn(build, asked) for build in domain.values):
+        return domain
+    stated = {
+        (build.cudnn, build.cuda): build.about["cudnn"]
+        for builds in frameworks
+        for build in builds.values
+        if not isinstance(build, Unheard) and build.cudnn and build.cuda
+    }
+    added = [
+        CudnnBuild(
+            CudnnRelease(version, (cuda.major,), (CudaSupport(cuda, cuda, fact),), (), (), ()),
+            cuda.major,
+        )
+        for (version, cuda), fact in stated.items()
+    ]
+    matching = tuple(build for build in added if is_cudnn(build, asked))
+    if not matching:
+        return domain
+    names = (name for builds in frameworks for name in builds.key)
+    return Domain((*domain.key, "stated", asked, *names), (*domain.values, *matching))
 
 
 def is_cudnn(build: Any, asked: str) -> bool:

@@ -13,7 +13,7 @@ from twinforge.compat.instances import instance_types
 from twinforge.compat.network import bits
 from twinforge.compat.pose import pose
 from twinforge.compat.question import Change, Wanted
-from twinforge.compat.solution import solved
+from twinforge.compat.solution import solve, solved
 from twinforge.compat.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -87,9 +87,11 @@ def _changed(question: Question, posed: Posed, chosen: Sequence[str]) -> Iterato
         for label in chosen:
             text, changed = _instead(label, posed, answer, changed)
             texts.append(text)
-        if texts != told:
+        # what was let go may have been why the question is about CUDA at all: it is asked anew
+        again = solve(pose(changed)) if texts != told else None
+        if again is not None and again.verdict.rank <= Verdict.CONDITIONAL.rank:
             told = texts
-            yield Change(tuple(texts), changed, answer.verdict, answer.conditions, answer.choice)
+            yield Change(tuple(texts), changed, again.verdict, again.conditions, again.choice)
 
 
 def _is_ami(label: str) -> bool:

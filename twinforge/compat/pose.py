@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from twinforge.compat.asked import is_cudnn, is_release, matching_builds, order_by
+from twinforge.compat.asked import (
+    is_cudnn,
+    is_release,
+    matching_builds,
+    order_by,
+    with_stated_cudnn,
+)
 from twinforge.compat.bind import (
     bind_base,
     bind_cudnn,
@@ -82,6 +88,8 @@ def pose(question: Question) -> Posed:
         draft.add("cuda", "CUDA", cuda_domain(), question.cuda, is_release)
         if question.cudnn or any(_may_need_cudnn(draft, name) for name in frameworks):
             domain = cudnn_domain(free=not question.cudnn)
+            builds = tuple(draft.domains[name] for name in frameworks)
+            domain = with_stated_cudnn(domain, builds, question.cudnn)
             draft.add("cudnn", "cuDNN", domain, question.cudnn, is_cudnn)
     if question.python or frameworks:
         draft.add("python", "Python", python_domain(), question.python, str.__eq__)

@@ -12,13 +12,13 @@ from twinforge.compat.solution import solve
 from twinforge.compat.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
     from twinforge.compat.facts import Fact
     from twinforge.compat.pose import Posed
     from twinforge.compat.question import Change, Question
 
-__all__ = ["resolve"]
+__all__ = ["conflict_labels", "resolve"]
 
 
 def resolve(question: Question, *, changes: int = 5) -> Answer:
@@ -34,11 +34,11 @@ def resolve(question: Question, *, changes: int = 5) -> Answer:
     if changes and (solved is None or solved.verdict is Verdict.UNKNOWN):
         near = nearest_changes(question, posed, changes)
     if solved is None:
-        asked, conflict = _conflict(posed)
+        labels = conflict_labels(posed)
         return Answer(
             Verdict.IMPOSSIBLE,
-            asked=tuple(posed.asks[label] for label in asked),
-            conflict=conflict,
+            asked=tuple(posed.asks[label] for label in labels if label in posed.asks),
+            conflict=tuple(_told(posed, labels)),
             nearest=near,
         )
     return Answer(
@@ -51,7 +51,12 @@ def resolve(question: Question, *, changes: int = 5) -> Answer:
     )
 
 
-def _conflict(posed: Posed) -> tuple[Sequence[str], tuple[Fact, ...]]:
+def conflict_labels(posed: Posed) -> tuple[str, ...]:
+    """Return the fewest labels of a question that do not hold together.
+
+    Raises:
+        ValueError: All of them do.
+    """
     known: dict[frozenset[str], bool] = {}
 
     def holds(labels: frozenset[str]) -> bool:
@@ -59,14 +64,13 @@ def _conflict(posed: Posed) -> tuple[Sequence[str], tuple[Fact, ...]]:
             known[labels] = posed.network.first(labels) is not None
         return known[labels]
 
-    # with few labels first: what has no part in a conflict makes the search for a small one longer
-    labels = smallest_conflict(posed.labels, holds)
-    asked = [label for label in labels if label in posed.asks]
-    facts = []
+    return smallest_conflict(posed.labels, holds)
+
+
+def _told(posed: Posed, labels: tuple[str, ...]) -> Iterator[Fact]:
+    """Yield the facts of a conflict: of each, what it says of the values that the others leave."""
     for label in labels:
         if label in posed.tells:
             variable, tell = posed.tells[label]
-            others = frozenset(labels) - {label}
-            values = posed.network.remaining(others, variable)
-            facts.append(tell([posed.domains[variable].values[value] for value in values]))
-    return asked, tuple(facts)
+            values = posed.network.remaining(frozenset(labels) - {label}, variable)
+            yield tell([posed.domains[variable].values[value] for value in values])
