@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
     from twinforge.compat.tables import CudaTable, ReleaseRecord
 
-__all__ = ["CudaRelease", "cuda_releases", "find_release", "first_with", "last_branch", "last_with"]
+__all__ = [
+    "CudaPatch",
+    "CudaRelease",
+    "cuda_releases",
+    "find_patch",
+    "find_release",
+    "first_with",
+    "last_branch",
+    "last_with",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +118,24 @@ def _release(table: CudaTable, name: str, record: ReleaseRecord) -> CudaRelease:
             f"CUDA {name} needs driver {needed.value}", table.cite(needed.source), needed.verified
         ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class CudaPatch:
+    """A patch release, such as 12.9.1; ``driver`` is the one it came with, where it is known."""
+
+    version: Dotted
+    driver: Dotted | None
+    fact: Fact
+
+
+def find_patch(text: str) -> CudaPatch | None:
+    """Return the patch release of ``12.9.1`` (or ``9.0.76``), or ``None`` without data on it."""
+    table = load_cuda_table()
+    for record in table.patches:
+        if record.version == text:
+            came = f"came with driver {record.driver}" if record.driver else "exists"
+            fact = Fact(f"CUDA {text} {came}", table.cite(record.source), record.verified)
+            driver = Dotted.parse(record.driver) if record.driver else None
+            return CudaPatch(Dotted.parse(text), driver, fact)
+    return None

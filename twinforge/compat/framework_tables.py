@@ -48,7 +48,7 @@ class BuildRecord(Sourced):
     """
 
     told_by: ClassVar[tuple[str, ...]] = ("device", "package", "extras", "index", "local")
-    split_by: ClassVar[tuple[str, ...]] = ("versions",)
+    split_by: ClassVar[tuple[str, ...]] = ("versions", "cpu_archs")
 
     versions: Annotated[list[Pep440], Field(min_length=1)]
     device: Literal["cpu", "cuda"]

@@ -28,7 +28,7 @@ __all__ = [
     "framework_of",
 ]
 
-PYTHONS = ("3.5", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
+PYTHONS = ("3.5", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 """The Pythons that a range of versions is spelled out to; they were released before this data."""
 
 

@@ -50,6 +50,10 @@ def _pieces(record: Any, other: Any) -> list[Any]:
     rest = record
     for name in split_by:
         mine, theirs = getattr(rest, name), getattr(other, name)
+        if not (
+            mine and theirs
+        ):  # one of them says nothing of it, so that it can't tell them apart
+            continue
         common = [item for item in mine if item in theirs]
         if not common:
             return [record]
