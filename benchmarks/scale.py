@@ -30,7 +30,7 @@ def main() -> int:
     pair = read_pair(source, sys.argv[1])
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
-        _write_project(source, root, pair)
+        write_project(source, root, pair)
         start_s = time.perf_counter()
         count = _expand_and_render(root, pair)
         seconds = time.perf_counter() - start_s
@@ -52,8 +52,8 @@ def _expand_and_render(root: Path, pair: Pair) -> int:
     return len(project.variants)
 
 
-def _write_project(source: Path, root: Path, pair: Pair) -> None:
-    """Write the recipe with a matrix of 10,000 variants."""
+def write_project(source: Path, root: Path, pair: Pair) -> None:
+    """Write the recipe with a matrix of 10,000 variants; ``root`` is an empty folder."""
     recipe = pair.recipe.place.path
     (root / recipe).parent.mkdir(parents=True)
     shutil.copy2(source / recipe, root / recipe)

@@ -319,7 +319,25 @@ class Scale(Scenario):
         return {"time": float(self.bench.timed(argv, cwd=self.bench.root).stdout)}
 
 
+class Language(Scenario):
+    """A matrix of 10,000 variants in which every kind of rule has work to do."""
+
+    name = "language"
+    title = "10,000 variants expanded and validated under all kinds of rules"
+    metrics = (Metric("time", "s", limit=2.0), Metric("memory", "bytes", limit=500_000_000))
+
+    def setup(self) -> None:
+        """Make nothing: each round is a process of its own."""
+
+    def ours(self, number: int) -> Sample:
+        """Run the process, which takes its own time and memory."""
+        del number
+        argv = [sys.executable, "-m", "benchmarks.language", self.recipe]
+        seconds, peak_bytes = self.bench.timed(argv, cwd=self.bench.root).stdout.split()
+        return {"time": float(seconds), "memory": float(peak_bytes)}
+
+
 SCENARIOS: dict[str, type[Scenario]] = {
     scenario.name: scenario
-    for scenario in (Cold, ColdBare, Unchanged, Program, Pin, Push, Ping, Scale)
+    for scenario in (Cold, ColdBare, Unchanged, Program, Pin, Push, Ping, Scale, Language)
 }

@@ -29,7 +29,7 @@ Examples:
   twinforge matrix digits:pr --json             for a script
   twinforge matrix --excluded                   what is left out, and by which rule
   twinforge matrix changed-since=main --github  for `fromJSON` in a workflow
-  twinforge matrix --bake | docker buildx bake -f - --print
+  twinforge matrix --bake > bake.json           for `docker buildx bake -f bake.json`
 """
 
 
