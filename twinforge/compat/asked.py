@@ -67,17 +67,18 @@ def is_release(release: Any, asked: str) -> bool:
 
 def order_by(builds: Domain, domain: Domain, field_name: str) -> Callable[[int], Sequence[int]]:
     """Return the order of a part's values for a build: what it was built for goes before newer."""
-    versions = [_version_of(value) for value in domain.values]
-    positions = range(len(versions))
 
     def ordered(position: int) -> Sequence[int]:
         own = getattr(builds.values[position], field_name, None)
-        if own is None:
-            return positions
-        length = len(own.parts)
-        return sorted(positions, key=lambda index: versions[index][:length] != own.parts)
+        return _with_own_first(domain, own.parts if own else ())
 
     return ordered
+
+
+@per_project
+def _with_own_first(domain: Domain, own: tuple[int, ...]) -> Sequence[int]:
+    versions = [_version_of(value) for value in domain.values]
+    return sorted(range(len(versions)), key=lambda one: versions[one][: len(own)] != own)
 
 
 def _version_of(value: Any) -> tuple[int, ...]:

@@ -19,30 +19,32 @@ __all__ = ["smallest_conflict", "smallest_hitting_set"]
 
 
 def smallest_conflict(
-    labels: Sequence[str], holds: Callable[[frozenset[str]], bool]
+    labels: Sequence[str], holding: Callable[[frozenset[str]], frozenset[str] | None]
 ) -> tuple[str, ...]:
     """Return the fewest labels that do not hold together, in their order.
 
     Args:
         labels: Everything that may be in it; of equally small sets, one of those that come first
             is taken.
-        holds: Whether a set of labels holds together; what holds does so with less as well.
+        holding: Returns None for labels that do not hold together, and else these and as many
+            more as are seen to hold with them. What holds together does so with less as well.
 
     Raises:
         ValueError: All of them hold together.
     """
-    if holds(frozenset(labels)):
+    if holding(frozenset(labels)) is not None:
         message = "there is no conflict"
         raise ValueError(message)
     corrections: list[frozenset[str]] = []
     while True:
         guess = smallest_hitting_set(labels, corrections)
-        if not holds(guess):
+        held = holding(guess)
+        if held is None:
             return tuple(label for label in labels if label in guess)
         for label in labels:
-            if label not in guess and holds(guess | {label}):
-                guess |= {label}
-        corrections.append(frozenset(labels) - guess)
+            if label not in held:
+                held = holding(held | {label}) or held
+        corrections.append(frozenset(labels) - held)
 
 
 def smallest_hitting_set(labels: Sequence[str], sets: Sequence[frozenset[str]]) -> frozenset[str]:

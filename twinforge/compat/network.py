@@ -182,6 +182,27 @@ class Network:
                     found.append(value)
         return tuple(found)
 
+    def holding(self, kept: frozenset[str]) -> frozenset[str] | None:
+        """Return these labels with all others that a solution of theirs meets, None without any."""
+        found = self.first(kept)
+        if found is None:
+            return None
+        broken = [
+            relation.labels
+            for relation in self.relations
+            if relation.table.judge(found[relation.left], found[relation.right]).verdict
+            is Verdict.IMPOSSIBLE
+        ]
+        held = set(kept)
+        for label in sorted(self.labels - kept):
+            limit = self.limits.get(label)
+            if limit is not None and not limit.mask >> found[limit.variable] & 1:
+                continue
+            held.add(label)
+            if any(label in labels and labels <= held for labels in broken):
+                held.remove(label)
+        return frozenset(held)
+
     def judgements(
         self, kept: AbstractSet[str], solution: Mapping[str, int]
     ) -> Iterator[Judgement]:
@@ -204,7 +225,7 @@ class Network:
         self, state: dict[str, int], rules: _Rules, open_names: list[str]
     ) -> Iterator[dict[str, int]]:
         """Yield states in which each of the names has one value."""
-        if not open_names:
+        if not open_names or not any(state[name] & (state[name] - 1) for name in open_names):
             yield state
             return
         name, *rest = open_names

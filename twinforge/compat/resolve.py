@@ -57,14 +57,7 @@ def conflict_labels(posed: Posed) -> tuple[str, ...]:
     Raises:
         ValueError: All of them do.
     """
-    known: dict[frozenset[str], bool] = {}
-
-    def holds(labels: frozenset[str]) -> bool:
-        if labels not in known:
-            known[labels] = posed.network.first(labels) is not None
-        return known[labels]
-
-    return smallest_conflict(posed.labels, holds)
+    return smallest_conflict(posed.labels, posed.network.holding)
 
 
 def _told(posed: Posed, labels: tuple[str, ...]) -> Iterator[Fact]:
