@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from twinforge.compat.draft import Draft
+    from twinforge.compat.facts import Fact
+    from twinforge.compat.machines import Machine
     from twinforge.compat.verdict import Judgement
 
 __all__ = ["bind_base", "bind_cudnn", "bind_framework", "bind_machine", "bind_unheard"]
@@ -96,16 +98,16 @@ def bind_machine(
     """Bind an instance type to everything else."""
     if not _are_known(draft, label):
         return
-    gpu = draft.domains[label].values[0].instance.gpu
+    machine = draft.domains[label].values[0]
     draft.relate({label, f"{label}.use"}, label, ALWAYS, is_offered)
-    draft.tell(f"{label}.use", label, tell_use)
+    draft.tell(f"{label}.use", ALWAYS, _of(tell_use, machine))
     draft.relate({label, f"{label}.arch"}, label, "arch", judge_arch)
-    draft.tell(f"{label}.arch", label, tell_arch)
-    draft.tell(f"{label}.gpu", label, tell_gpu)
+    draft.tell(f"{label}.arch", ALWAYS, _of(tell_arch, machine))
+    draft.tell(f"{label}.gpu", ALWAYS, _of(tell_gpu, machine))
     code = {label, f"{label}.gpu"}
     for cause in causes:
         draft.relate({*code, *cause}, label, ALWAYS, has_gpu)
-    if gpu is None:
+    if machine.instance.gpu is None:
         for name in frameworks:
             draft.relate(code, label, name, has_gpu_for)
     elif causes:
@@ -117,7 +119,7 @@ def _bind_gpu(draft: Draft, label: str, frameworks: Sequence[str], code: set[str
     draft.tell("cuda.code", "cuda", tell_capabilities)
     driver = {label, f"{label}.driver"}
     draft.relate({*driver, "cuda.driver"}, label, "cuda", judge_driver)
-    draft.tell(f"{label}.driver", label, tell_driver)
+    draft.tell(f"{label}.driver", ALWAYS, _of(tell_driver, draft.domains[label].values[0]))
     draft.tell("cuda.driver", "cuda", tell_drivers)
     if "cudnn" in draft.domains:
         draft.relate({*code, "cudnn.code"}, label, "cudnn", pair_cudnn_on)
@@ -128,6 +130,11 @@ def _bind_gpu(draft: Draft, label: str, frameworks: Sequence[str], code: set[str
     for name in frameworks:
         draft.relate({*code, f"{name}.code"}, label, name, judge_build_on)
         draft.tell(f"{name}.code", name, tell_field("code"))
+
+
+def _of(tell: Callable[[Machine], Fact], machine: Machine) -> Callable[[Sequence[Any]], Fact]:
+    """Return how a fact about an instance type reads, whichever of its hosts is meant."""
+    return lambda _: tell(machine)
 
 
 def bind_unheard(draft: Draft) -> None:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from twinforge.compat.images import find_image
+from twinforge.compat.images import find_image, image_tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,7 +45,7 @@ def find_duplicate(
         wheels: Its NVIDIA wheels with their sizes, as far as they are locked.
         carries: Requirements that bring NVIDIA's wheels, for what is not locked yet.
     """
-    image = find_image(base)
+    image = find_image(base) if image_tag(base) else None
     sources = []
     if image is not None and image.flavour in _LARGE:
         sources.append(f"the base {base}")

@@ -46,11 +46,10 @@ def ground_of(text: str) -> Ground | None:
 
     None where there is no data on it.
     """
-    image = find_image(text)
-    if image is not None:
-        return _ground(text, image.system, image)
+    # the tags are read for nothing but one of them: there are thousands
     if image_tag(text):
-        return None
+        image = find_image(text)
+        return _ground(text, image.system, image) if image else None
     systems = load_system_table().systems
     if text in systems:
         return _ground(text, text, None)

@@ -8,7 +8,7 @@ backtracking over them takes less time than handing the same question to a solve
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from twinforge.compat.verdict import Verdict
@@ -184,9 +184,16 @@ class Network:
 
     def holding(self, kept: frozenset[str]) -> frozenset[str] | None:
         """Return these labels with all others that a solution of theirs meets, None without any."""
-        found = self.first(kept)
-        if found is None:
+        state, rules = self._start(kept, Verdict.UNKNOWN, {})
+        # what was asked for first, so that as much of it as can be is met
+        asked = {limit.variable: limit.mask for limit in self.limits.values()}
+        rules = replace(rules, asked=asked)
+        if not _propagated(state, rules, rules.relations):
             return None
+        left = next(self._search(state, rules, list(self.variables)), None)
+        if left is None:
+            return None
+        found = _positions(left)
         broken = [
             relation.labels
             for relation in self.relations
@@ -225,21 +232,24 @@ class Network:
         self, state: dict[str, int], rules: _Rules, open_names: list[str]
     ) -> Iterator[dict[str, int]]:
         """Yield states in which each of the names has one value."""
-        if not open_names or not any(state[name] & (state[name] - 1) for name in open_names):
+        several = [name for name in open_names if state[name] & (state[name] - 1)]
+        if not several:
             yield state
             return
-        name, *rest = open_names
+        name, *rest = several
         touching = [one for one in rules.relations if name in {one.left, one.right}]
-        for value in self._order(name, state, rules.nearest):
+        for value in self._order(name, state, rules):
             tried = {**state, name: 1 << value}
             if _propagated(tried, rules, touching):
                 yield from self._search(tried, rules, rest)
 
-    def _order(
-        self, name: str, state: Mapping[str, int], nearest: Mapping[str, Sequence[int]]
-    ) -> Iterator[int]:
+    def _order(self, name: str, state: Mapping[str, int], rules: _Rules) -> Iterator[int]:
         mask = state[name]
-        order: Sequence[int] | None = nearest.get(name)
+        if name in rules.asked:
+            yield from bits(mask & rules.asked[name])
+            yield from bits(mask & ~rules.asked[name])
+            return
+        order: Sequence[int] | None = rules.nearest.get(name)
         if order is None and name in self.follows:
             leader, ordered = self.follows[name]
             # of a leader that is still open, any value tells the order as well as another
@@ -257,6 +267,7 @@ class _Rules:
     relations: Sequence[Relation]
     worst: Verdict
     nearest: Mapping[str, Sequence[int]]
+    asked: Mapping[str, int] = field(default_factory=dict)
 
 
 def _positions(state: Mapping[str, int]) -> dict[str, int]:

@@ -134,29 +134,29 @@ def tell_field(field: str) -> Callable[[Sequence[FrameworkBuild]], Fact]:
     return partial(tell_builds, field=field)
 
 
-def tell_use(machines: Sequence[Machine]) -> Fact:
+def tell_use(machine: Machine) -> Fact:
     """Return that a type is not offered for the use."""
-    instance, use = machines[0].instance, machines[0].use
-    return Fact(f"{instance.name} is not offered for {use}", instance.sources)
+    instance = machine.instance
+    return Fact(f"{instance.name} is not offered for {machine.use}", instance.sources)
 
 
-def tell_arch(machines: Sequence[Machine]) -> Fact:
+def tell_arch(machine: Machine) -> Fact:
     """Return a type's CPU architecture."""
-    instance = machines[0].instance
+    instance = machine.instance
     return Fact(f"{instance.name} is {instance.cpu_arch}", instance.sources)
 
 
-def tell_gpu(machines: Sequence[Machine]) -> Fact:
+def tell_gpu(machine: Machine) -> Fact:
     """Return a type's GPU, or that it has none of NVIDIA's."""
-    instance = machines[0].instance
+    instance = machine.instance
     if instance.gpu is not None:
         return instance.gpu.fact
     return Fact(f"{instance.name} has no NVIDIA GPU", instance.sources)
 
 
-def tell_driver(machines: Sequence[Machine]) -> Fact:
+def tell_driver(machine: Machine) -> Fact:
     """Return which drivers a type's hosts can have."""
-    return driver_fact(machines[0].instance, machines[0].use)
+    return driver_fact(machine.instance, machine.use)
 
 
 def tell_tag(grounds: Sequence[Ground]) -> Fact:

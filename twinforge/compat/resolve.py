@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from twinforge.compat.conflict import smallest_conflict
 from twinforge.compat.nearest import nearest_changes
+from twinforge.compat.network import ALWAYS
 from twinforge.compat.pose import pose
 from twinforge.compat.question import Answer
 from twinforge.compat.solution import solve
@@ -65,5 +66,6 @@ def _told(posed: Posed, labels: tuple[str, ...]) -> Iterator[Fact]:
     for label in labels:
         if label in posed.tells:
             variable, tell = posed.tells[label]
-            values = posed.network.remaining(frozenset(labels) - {label}, variable)
+            others = frozenset(labels) - {label}
+            values = () if variable == ALWAYS else posed.network.remaining(others, variable)
             yield tell([posed.domains[variable].values[value] for value in values])
