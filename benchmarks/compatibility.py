@@ -11,7 +11,12 @@ import sys
 import time
 
 CELLS = 1_000
-_FRAMEWORKS = ("torch ==2.6.0", "tensorflow ==2.14.0", "onnxruntime-gpu ==1.20.*", "xgboost >=3")
+_FRAMEWORKS = (
+    ("torch", "==2.6.0"),
+    ("tensorflow", "==2.14.0"),
+    ("onnxruntime-gpu", "==1.20.*"),
+    ("xgboost", ">=3"),
+)
 _CUDA = ("11.8", "12.4", "12.6", "12.9", "13.0")
 _PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 _INSTANCES = (
@@ -36,7 +41,7 @@ def main() -> int:
     impossible = 0
     for framework, cuda, python, instance in cells:
         question = Question(
-            frameworks=(Wanted(*framework.split()),),
+            frameworks=(Wanted(*framework),),
             cuda=cuda,
             python=python,
             base="ubuntu:22.04",

@@ -53,7 +53,9 @@ def by_hand(verdicts: Verdicts, worst: Verdict, *, limited: bool) -> list[dict[s
 
 @given(TABLES, VERDICTS, st.booleans())
 def test_every_solution_is_found_best_first(
-    verdicts: Verdicts, worst: Verdict, limited: bool
+    verdicts: Verdicts,
+    worst: Verdict,
+    limited: bool,  # noqa: FBT001 - hypothesis passes it
 ) -> None:
     one = network(verdicts)
     kept = one.labels if limited else one.labels - {"few"}

@@ -132,8 +132,8 @@ def test_each_row_of_pytorch_s_matrix_works(version: str, first: str, last: str,
 # docs.nvidia.com, CUDA Toolkit release notes, table "CUDA Toolkit and Minimum Required Driver Version
 # for CUDA Minor Version Compatibility": "CUDA 12.x >=525.60.13", "CUDA 11.8.x >=450.80.02", and
 # "CUDA Toolkit and Corresponding Driver Versions": "CUDA 10.2.89 >= 440.33"
-# docs.aws.amazon.com/sagemaker, inference-gpu-drivers: "470: ml.p2.*, ml.p3.*, ml.g4dn.*, ml.g5.*",
-# "535: ml.g6.*, ml.p5.*"
+# docs.aws.amazon.com/sagemaker, inference-gpu-drivers: driver 470 is that of ml.p2,
+# ml.p3, ml.g4dn and ml.g5, driver 535 that of ml.g6 and ml.p5
 @pytest.mark.parametrize(
     ("cuda", "instance", "expected"),
     [
