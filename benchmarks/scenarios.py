@@ -337,7 +337,36 @@ class Language(Scenario):
         return {"time": float(seconds), "memory": float(peak_bytes)}
 
 
+class Compatibility(Scenario):
+    """The resolver's first answer, with reading its data, and a matrix of 1,000 cells."""
+
+    name = "compatibility"
+    title = "compatibility: one question, 1,000 cells with the conflicts explained"
+    metrics = (Metric("one question", "s", limit=0.5), Metric("1,000 cells", "s", limit=2.0))
+
+    def setup(self) -> None:
+        """Make nothing: each round is a process of its own."""
+
+    def ours(self, number: int) -> Sample:
+        """Run the process, which takes its own time."""
+        del number
+        argv = [sys.executable, "-m", "benchmarks.compatibility"]
+        one_s, cells_s, _ = self.bench.timed(argv, cwd=self.bench.root).stdout.split()
+        return {"one question": float(one_s), "1,000 cells": float(cells_s)}
+
+
 SCENARIOS: dict[str, type[Scenario]] = {
     scenario.name: scenario
-    for scenario in (Cold, ColdBare, Unchanged, Program, Pin, Push, Ping, Scale, Language)
+    for scenario in (
+        Cold,
+        ColdBare,
+        Unchanged,
+        Program,
+        Pin,
+        Push,
+        Ping,
+        Scale,
+        Language,
+        Compatibility,
+    )
 }

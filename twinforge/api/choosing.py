@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from twinforge.errors import UsageError
+from twinforge.model.rules import applies
 from twinforge.model.suggest import known_or_close
 from twinforge.registry.releases import read_release
 from twinforge.sagemaker.hosting import Placement, Request, hosting_requests, parse_instance
@@ -32,20 +34,28 @@ def select(  # noqa: PLR0913 - what, on what, for what and where, all by keyword
 ) -> Selected:
     """Return the released image of a recipe for an instance type.
 
+    What the matrix says under ``serves`` goes before what would be chosen otherwise.
+
     Raises:
         UsageError: Nothing of the recipe was released, or nothing in that region.
         UnknownError: There is no data on the instance type.
         ImpossibleError: Nothing that was released works there.
     """
-    narrowed = wish or Wish()
-    declared = tuple(v.slug for v in workspace.project.variants if v.recipe == recipe)
-    return select_variant(
-        _release(workspace, recipe),
-        instance,
-        use=use,
-        region=region,
-        wish=Wish(narrowed.accelerator, narrowed.variant, narrowed.values, declared),
+    variants = [v for v in workspace.project.variants if v.recipe == recipe]
+    serving = [
+        rule
+        for rule in workspace.project.matrix.serves
+        if (rule.instance, rule.use) == (instance, use)
+    ]
+    narrowed = replace(
+        wish or Wish(),
+        order=tuple(variant.slug for variant in variants),
+        serving=tuple(v.slug for v in variants for rule in serving if applies(rule, v.words)),
     )
+    with workspace.own_data():
+        return select_variant(
+            _release(workspace, recipe), instance, use=use, region=region, wish=narrowed
+        )
 
 
 def plan_deployment(  # noqa: PLR0913 - an endpoint's parts, all by keyword

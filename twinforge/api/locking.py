@@ -109,20 +109,21 @@ def _lock_one(
         apt=apt,
         previous=previous,
         upgrade=upgrade,
-        glibc=lambda variant: _glibc(variant.base, pinned.get(variant.base.name)),
+        glibc=lambda variant: _glibc(workspace, variant.base, pinned.get(variant.base.name)),
     )
     write_recipe_lock(workspace.root, lock)
     return Locked(lock, _changes(previous, lock))
 
 
-def _glibc(base: Base, lock: BaseLock | None) -> str:
+def _glibc(workspace: Workspace, base: Base, lock: BaseLock | None) -> str:
     """Return the glibc of a base: measured where its packages are known, else by the data."""
     measured = lock.packages.get("libc6", "") if lock else ""
     if measured:
         return measured.partition("-")[0]
     from twinforge.compat.systems import find_system  # noqa: PLC0415 - its tables take a while
 
-    return find_system(base).glibc
+    with workspace.own_data():
+        return find_system(base).glibc
 
 
 def _variants(workspace: Workspace, recipe: str) -> tuple[Variant, ...]:

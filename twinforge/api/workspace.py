@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twinforge.build.ledger import Ledger
+from twinforge.compat.active import in_force
 from twinforge.engine.engine import Settings, ensure_engine, find_engine
-from twinforge.engine.images import Images
 from twinforge.events import Listener, ignore
 from twinforge.lock.document import read_bases, read_recipe_lock
 from twinforge.model.load import load_project
 from twinforge.model.select import select_variants
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from twinforge.compat.active import Additions
     from twinforge.engine.engine import Engine
+    from twinforge.engine.images import Images
     from twinforge.lock.locked import BaseLock, RecipeLock
     from twinforge.model.project import Project
     from twinforge.model.variant import Variant
@@ -54,6 +57,22 @@ class Workspace:
         return load_project(self.root)
 
     @cached_property
+    def additions(self) -> Additions:
+        """The project's own compatibility data; raises ProjectError with every problem of it."""
+        from twinforge.compat.overlay import load_additions  # noqa: PLC0415 - reads many schemas
+
+        return load_additions(self.root)
+
+    @contextmanager
+    def own_data(self) -> Iterator[None]:
+        """Let questions about compatibility be answered with the project's own data as well."""
+        if not (self.root / "compat").is_dir():
+            yield
+            return
+        with in_force(self.additions):
+            yield
+
+    @cached_property
     def engine(self) -> Engine:
         """A Docker Engine that answers, set up if there is none."""
         return ensure_engine(self.engine_settings, self.listener)
@@ -66,6 +85,8 @@ class Workspace:
     @cached_property
     def images(self) -> Images:
         """The engine's images."""
+        from twinforge.engine.images import Images  # noqa: PLC0415 - the SDK takes a while to import
+
         return Images(self.engine)
 
     @cached_property

@@ -49,6 +49,7 @@ _VERBS = {
     "push": "pushing",
     "select": "choosing",
     "deploy": "choosing",
+    "compat": "compat",
 }
 """Verb -> its module, in the order in which a project uses them.
 

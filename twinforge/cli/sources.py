@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from twinforge.api import locking, rendering
 from twinforge.errors import ProjectError, UsageError
-from twinforge.lock.resolve import Upgrade
 from twinforge.model.schema import schema_text
 from twinforge.model.suggest import known_or_close
 
@@ -25,10 +24,18 @@ _EVERYTHING = "*"
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 @click.pass_obj
 def check(session: Session, *, as_json: bool) -> None:
-    """See whether recipes, matrix and programs are right; show every problem at once."""
+    """See whether recipes, matrix and programs are right and can work; show every problem at once.
+
+    Nothing is asked of a registry or an index: whether it can work, and on the instance types that
+    the matrix serves, is answered by the data that comes with Twinforge (see `compat`). What is not
+    known, and what works on a condition only, is said and is no error.
+    """
+    from twinforge.api.compatibility import check_compatibility  # noqa: PLC0415 - its tables take a while
+
     try:
         with session.workspace() as workspace:
             project = workspace.project
+            found = check_compatibility(workspace, datetime.now(UTC).date())
     except ProjectError as error:
         if as_json:
             session.show_json({"problems": [asdict(problem) for problem in error.problems]})
@@ -38,9 +45,21 @@ def check(session: Session, *, as_json: bool) -> None:
             {
                 "recipes": [recipe.name for recipe in project.recipes],
                 "variants": [variant.id for variant in project.variants],
-                "problems": [],
+                "problems": [asdict(problem) for problem in found.problems],
+                "warnings": [asdict(warning) for warning in found.warnings],
+                "conditions": [asdict(condition) for condition in found.conditions],
             }
         )
+    elif not session.quiet:
+        for kind, notes in (("warning", found.warnings), ("note", found.conditions)):
+            for note in notes:
+                click.echo(
+                    f"{note.path}:{note.line}:{note.column}: {kind}: {note.message}", err=True
+                )
+    if found.problems:
+        hint = "`twinforge compat explain` says more, `twinforge compat find` lists what works"
+        raise ProjectError(found.problems, hint=hint)
+    if as_json:
         return
     session.show(
         f"{_count(len(project.recipes), 'recipe')}, {_count(len(project.variants), 'variant')}: all right"
@@ -73,6 +92,9 @@ def lock(
     upgrade: tuple[str, ...],
 ) -> None:
     """Pin bases, Debian packages and wheels, the same for CPU and CUDA; then render."""
+    from twinforge.api import locking, rendering  # noqa: PLC0415 - their SDKs take a while to import
+    from twinforge.lock.resolve import Upgrade  # noqa: PLC0415 - as above
+
     with session.workspace() as workspace:
         names = _recipes(recipes, [recipe.name for recipe in workspace.project.recipes])
         if only_check:
@@ -110,6 +132,8 @@ def lock(
 @click.pass_obj
 def render(session: Session, *, recipes: tuple[str, ...], only_check: bool) -> None:
     """Write each variant's Dockerfile, requirements.txt and variant.json from recipe and lock."""
+    from twinforge.api import rendering  # noqa: PLC0415 - as above
+
     with session.workspace() as workspace:
         names = _recipes(recipes, [recipe.name for recipe in workspace.project.recipes])
         variants = [v for v in workspace.project.variants if v.recipe in names]

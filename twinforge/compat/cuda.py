@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from twinforge.compat.active import per_project
 from twinforge.compat.facts import Dotted, Fact
 from twinforge.compat.tables import load_cuda_table
 
@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
     from twinforge.compat.tables import CudaTable, ReleaseRecord
 
-__all__ = ["CudaRelease", "cuda_releases", "find_release", "first_with", "last_branch", "last_with"]
+__all__ = [
+    "CudaPatch",
+    "CudaRelease",
+    "cuda_releases",
+    "find_patch",
+    "find_release",
+    "first_with",
+    "last_branch",
+    "last_with",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +54,7 @@ class CudaRelease:
         return max(self.compute_capabilities)
 
 
-@cache
+@per_project
 def cuda_releases() -> Mapping[tuple[int, ...], CudaRelease]:
     """Return every known release by its two numbers, oldest first."""
     table = load_cuda_table()
@@ -65,6 +74,7 @@ def find_release(cuda: str) -> CudaRelease | None:
     return cuda_releases().get(version.parts[:2])
 
 
+@per_project
 def first_with(capability: Dotted) -> CudaRelease | None:
     """Return the oldest release that knows a compute capability."""
     known = (r for r in cuda_releases().values() if capability in r.compute_capabilities)
@@ -77,6 +87,7 @@ def last_with(capability: Dotted) -> CudaRelease | None:
     return known[-1] if known else None
 
 
+@per_project
 def last_branch(capability: Dotted) -> Dotted | None:
     """Return the newest driver branch that drives a compute capability; ``None``: it has no end."""
     for record in load_cuda_table().last_driver_branches:
@@ -107,3 +118,24 @@ def _release(table: CudaTable, name: str, record: ReleaseRecord) -> CudaRelease:
             f"CUDA {name} needs driver {needed.value}", table.cite(needed.source), needed.verified
         ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class CudaPatch:
+    """A patch release, such as 12.9.1; ``driver`` is the one it came with, where it is known."""
+
+    version: Dotted
+    driver: Dotted | None
+    fact: Fact
+
+
+def find_patch(text: str) -> CudaPatch | None:
+    """Return the patch release of ``12.9.1`` (or ``9.0.76``), or ``None`` without data on it."""
+    table = load_cuda_table()
+    for record in table.patches:
+        if record.version == text:
+            came = f"came with driver {record.driver}" if record.driver else "exists"
+            fact = Fact(f"CUDA {text} {came}", table.cite(record.source), record.verified)
+            driver = Dotted.parse(record.driver) if record.driver else None
+            return CudaPatch(Dotted.parse(text), driver, fact)
+    return None

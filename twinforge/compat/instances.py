@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from twinforge.compat.active import per_project
 from twinforge.compat.facts import Dotted, Fact, Use
 from twinforge.compat.tables import load_instance_table
 from twinforge.errors import UnknownError
@@ -82,7 +82,7 @@ class InstanceType:
     sources: tuple[str, ...]
 
 
-@cache
+@per_project
 def instance_types() -> Mapping[str, InstanceType]:
     """Return every known type by its name, in the order of the data."""
     table = load_instance_table()

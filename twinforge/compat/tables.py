@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import date  # noqa: TC003 - pydantic reads the annotation when the class is made
-from functools import cache
-from importlib.resources import files
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, ClassVar, Literal, Self
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from twinforge.compat.facts import Dotted, Use
-from twinforge.errors import TwinforgeError
+from twinforge.compat import tablefile
+from twinforge.compat.facts import Use  # noqa: TC001 - pydantic reads it when classes are made
+from twinforge.compat.tablefile import Count, Day, Name, Sourced, Strict, Table, Version
 
 __all__ = [
     "AmiRecord",
     "CudaTable",
     "DriverRecord",
     "FamilyRecord",
+    "ForwardRecord",
+    "GateRecord",
     "InstanceTable",
+    "ManylinuxRecord",
+    "PatchRecord",
     "ReleaseRecord",
     "SizeRecord",
     "SystemRecord",
@@ -31,46 +32,23 @@ __all__ = [
 ]
 
 
-def _dotted(text: str) -> str:
-    Dotted.parse(text)
-    return text
-
-
-_Version = Annotated[str, AfterValidator(_dotted)]
-_Name = Annotated[str, Field(min_length=1)]
-_Count = Annotated[int, Field(ge=1)]
-_Sources = Annotated[list[_Name], Field(min_length=1)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-
-class _Sourced(_Strict):
-    """A record that says where it was read; ``source`` holds keys of the file's ``sources``."""
-
-    source: _Sources
-    verified: bool
-    note: str = ""
-
-
-class VersionRecord(_Sourced):
+class VersionRecord(Sourced):
     """A version that has a source of its own."""
 
-    value: _Version
+    value: Version
 
 
-class SizeRecord(_Strict):
+class SizeRecord(Strict):
     """One size of a family; 0 and an empty list are "not given"."""
 
-    uses: list[Use] = []
-    vcpus: _Count | Literal[0] = 0
-    memory_mib: _Count | Literal[0] = 0
-    accelerators: _Count | Literal[0] = 0
-    accelerator_memory_mib: _Count | Literal[0] = 0
+    uses: list[Use] = Field(default_factory=list)
+    vcpus: Count | Literal[0] = 0
+    memory_mib: Count | Literal[0] = 0
+    accelerators: Count | Literal[0] = 0
+    accelerator_memory_mib: Count | Literal[0] = 0
 
 
-class FamilyRecord(_Sourced):
+class FamilyRecord(Sourced):
     """One family: ``p2`` of ``ml.p2.xlarge``."""
 
     cpu_arch: Literal["amd64", "arm64"]
@@ -78,7 +56,7 @@ class FamilyRecord(_Sourced):
     model: str = ""
     compute_capability: VersionRecord | None = None
     uses: Annotated[list[Use], Field(min_length=1)]
-    sizes: Annotated[dict[_Name, SizeRecord], Field(min_length=1)]
+    sizes: Annotated[dict[Name, SizeRecord], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _gpus_are_described(self) -> Self:
@@ -88,75 +66,98 @@ class FamilyRecord(_Sourced):
         return self
 
 
-class DriverRecord(_Sourced):
+class DriverRecord(Sourced):
     """The driver of a host where no AMI version is asked for."""
 
+    split_by: ClassVar[tuple[str, ...]] = ("uses", "families")
+
     uses: Annotated[list[Use], Field(min_length=1)]
-    families: Annotated[list[_Name], Field(min_length=1)]
-    driver: _Version
-    cuda: _Version
+    families: Annotated[list[Name], Field(min_length=1)]
+    driver: Version
+    cuda: Version
 
 
-class NamedFamilies(_Sourced):
+class NamedFamilies(Sourced):
     """The families that a source says an AMI runs on."""
 
-    names: Annotated[list[_Name], Field(min_length=1)]
+    names: Annotated[list[Name], Field(min_length=1)]
 
 
-class AmiRecord(_Sourced):
+class AmiRecord(Sourced):
     """An AMI version that can be asked for."""
 
-    name: _Name
+    told_by: ClassVar[tuple[str, ...]] = ("name", "use")
+
+    name: Name
     use: Literal["hosting", "transform"]
-    driver: _Version
-    cuda: _Version | None = None
+    driver: Version
+    cuda: Version | None = None
     families: NamedFamilies | None = None
 
 
-class BranchRecord(_Sourced):
+class BranchRecord(Sourced):
     """The newest driver branch that still drives compute capabilities ``first`` to ``last``."""
 
-    first: _Version
-    last: _Version
-    name: _Name
-    branch: _Version
+    told_by: ClassVar[tuple[str, ...]] = ("name",)
+
+    first: Version
+    last: Version
+    name: Name
+    branch: Version
 
 
-class ReleaseRecord(_Sourced):
+class PatchRecord(Sourced):
+    """One patch release, such as 12.9.1, and the driver that it came with."""
+
+    told_by: ClassVar[tuple[str, ...]] = ("version",)
+
+    version: Version
+    driver: Version | None = None
+
+
+class ForwardRecord(Sourced):
+    """The package that lets an older driver run a newer CUDA: ``cuda-compat-12-9``."""
+
+    package: Name
+    first: Version
+    gpus: Name
+
+
+class GateRecord(Sourced):
+    """What an image of nvidia/cuda demands of the host when it starts.
+
+    One of: a driver that brings ``cuda``, a driver of one of the ``branches``, or any from
+    ``driver`` on.
+    """
+
+    told_by: ClassVar[tuple[str, ...]] = ("image",)
+    split_by: ClassVar[tuple[str, ...]] = ("systems",)
+
+    image: Version
+    systems: Annotated[list[Name], Field(min_length=1)]
+    cuda: Version
+    branches: list[Version] = Field(default_factory=list)
+    driver: Version | None = None
+
+
+class SwitchRecord(Sourced):
+    """The environment variable that turns the demand off."""
+
+    name: Name
+
+
+class ReleaseRecord(Sourced):
     """One CUDA release, such as 12.9."""
 
     driver: VersionRecord | None = None
-    compute_capabilities: Annotated[list[_Version], Field(min_length=1)]
+    compute_capabilities: Annotated[list[Version], Field(min_length=1)]
 
 
-class _Table(_Strict):
-    collected: date
-    sources: dict[_Name, _Name]
-
-    def cite(self, keys: list[str]) -> tuple[str, ...]:
-        """Return the sources that the keys name."""
-        return tuple(self.sources[key] for key in keys)
-
-    @model_validator(mode="after")
-    def _every_source_is_named_and_cited(self) -> Self:
-        cited = set(_cited(self.model_dump()))
-        if unknown := sorted(cited - set(self.sources)):
-            message = f"no source is called {', '.join(unknown)}"
-            raise ValueError(message)
-        if unused := sorted(set(self.sources) - cited):
-            message = f"nothing cites {', '.join(unused)}"
-            raise ValueError(message)
-        return self
-
-
-_T = TypeVar("_T", bound=_Table)
-
-
-class InstanceTable(_Table):
+class InstanceTable(Table):
     """``data/instances.yaml``."""
 
-    botocore: _Name
-    families: dict[_Name, FamilyRecord]
+    botocore: Name
+    families: dict[Name, FamilyRecord]
     default_drivers: list[DriverRecord]
     amis: list[AmiRecord]
 
@@ -177,45 +178,60 @@ class InstanceTable(_Table):
         return self
 
 
-class CudaTable(_Table):
+class CudaTable(Table):
     """``data/cuda.yaml``."""
 
-    releases: dict[_Version, ReleaseRecord]
-    minor_version_drivers: dict[_Version, VersionRecord]
+    releases: dict[Version, ReleaseRecord]
+    minor_version_drivers: dict[Version, VersionRecord]
     last_driver_branches: list[BranchRecord]
-    binary_compatibility: _Sourced
+    binary_compatibility: Sourced
+    patches: list[PatchRecord]
+    forward_compatibility: ForwardRecord
+    image_gates: list[GateRecord]
+    gate_switch: SwitchRecord
 
 
-class SystemRecord(_Sourced):
-    """A release of a distribution; ``python`` is what its archive calls python3, if it is known."""
+class SystemRecord(Sourced):
+    """A release of a distribution; ``python`` is what its archive calls python3, if it is known.
 
-    codename: _Name
-    glibc: _Version
-    python: _Version | None = None
+    Free security updates of its own team end at ``end_of_life``.
+    """
+
+    codename: Name
+    glibc: Version
+    python: Version | None = None
+    end_of_life: Day | None = None
+    end_of_lts: Day | None = None
+    end_of_paid_support: Day | None = None
 
 
-class SystemTable(_Table):
+class ManylinuxRecord(Sourced):
+    """The glibc that a wheel's platform tag promises to be enough, and the first pip to know it."""
+
+    glibc: Version
+    pip: Version
+
+
+class SystemTable(Table):
     """``data/systems.yaml``."""
 
-    systems: dict[_Name, SystemRecord]
+    systems: dict[Name, SystemRecord]
+    manylinux: dict[Name, ManylinuxRecord]
 
 
-@cache
 def load_instance_table() -> InstanceTable:
-    """Read the instance types that come with Twinforge, once."""
-    return parse_instance_table(_read("instances.yaml"))
+    """Read the instance types that come with Twinforge."""
+    return tablefile.load(InstanceTable, "instances.yaml")
 
 
-@cache
 def load_cuda_table() -> CudaTable:
-    """Read the CUDA releases that come with Twinforge, once."""
-    return parse_cuda_table(_read("cuda.yaml"))
+    """Read the CUDA releases that come with Twinforge."""
+    return tablefile.load(CudaTable, "cuda.yaml")
 
 
-@cache
 def load_system_table() -> SystemTable:
-    """Read the systems that come with Twinforge, once."""
-    return _parse(SystemTable, _read("systems.yaml"), "systems.yaml")
+    """Read the systems that come with Twinforge."""
+    return tablefile.load(SystemTable, "systems.yaml")
 
 
 def parse_instance_table(text: str) -> InstanceTable:
@@ -224,7 +240,7 @@ def parse_instance_table(text: str) -> InstanceTable:
     Raises:
         TwinforgeError: It does not follow the schema; the message names every place.
     """
-    return _parse(InstanceTable, text, "instances.yaml")
+    return tablefile.parse(InstanceTable, text, "instances.yaml")
 
 
 def parse_cuda_table(text: str) -> CudaTable:
@@ -233,30 +249,4 @@ def parse_cuda_table(text: str) -> CudaTable:
     Raises:
         TwinforgeError: It does not follow the schema; the message names every place.
     """
-    return _parse(CudaTable, text, "cuda.yaml")
-
-
-def _read(name: str) -> str:
-    return (files("twinforge.compat") / "data" / name).read_text("utf-8")
-
-
-def _parse(table: type[_T], text: str, name: str) -> _T:
-    # libyaml parses the instances ten times as fast, where PyYAML was built with it
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        return table.model_validate(yaml.load(text, Loader=loader))  # noqa: S506 - both are safe
-    except (yaml.YAMLError, ValidationError) as error:
-        message = f"the compatibility data in '{name}' is not valid: {error}"
-        raise TwinforgeError(message) from error
-
-
-def _cited(value: Any) -> list[str]:
-    if isinstance(value, list):
-        return [key for item in value for key in _cited(item)]
-    if not isinstance(value, dict):
-        return []
-    own = value.get("source", [])
-    return [
-        *own,
-        *(key for name, item in value.items() if name != "source" for key in _cited(item)),
-    ]
+    return tablefile.parse(CudaTable, text, "cuda.yaml")

@@ -31,7 +31,14 @@ if TYPE_CHECKING:
 
     from packaging.tags import Tag
 
-__all__ = ["UvResolver", "clean_environment", "index_name", "platform", "wheel_tags"]
+__all__ = [
+    "UvResolver",
+    "clean_environment",
+    "default_index",
+    "index_name",
+    "platform",
+    "wheel_tags",
+]
 
 _KEPT = frozenset(
     {
@@ -55,6 +62,7 @@ _GLIBC_MINORS = (17, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40)
 _OLDEST_MANYLINUX = 5
 _LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 _NO_SOLUTION = 1
+_ANNOTATION = re.compile(r"^\s+# from (?P<url>\S+)$", re.MULTILINE)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -119,6 +127,36 @@ def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def default_index(environment: Mapping[str, str], package: str) -> str:
+    """Return the URL of the index that uv asks when nothing names another.
+
+    The user's own settings of uv count here: the answer is where the user's packages come from.
+
+    Args:
+        environment: What the program was started with.
+        package: One that the index has.
+
+    Raises:
+        LockError: uv could not ask it.
+    """
+    settings = {name: value for name, value in environment.items() if name.startswith("UV_")}
+    kept = {**settings, **clean_environment(environment), "NO_COLOR": "1"}
+    with tempfile.TemporaryDirectory(prefix="twinforge-index-") as name:
+        folder = Path(name)
+        (folder / "requirements.in").write_text(_lines([package]), encoding="utf-8")
+        argv = [
+            *(_uv(), "pip", "compile", "requirements.in", "--no-deps", "--no-annotate"),
+            *("--emit-index-annotation", "--no-header", "--no-progress", "--quiet"),
+            *("--python", sys.executable, "--no-python-downloads"),
+        ]
+        done = run(argv, cwd=folder, env=kept, check=False)
+    found = _ANNOTATION.search(done.stdout)
+    if done.status or found is None:
+        message = f"uv could not ask the package index: {_one_line(done.stderr)}"
+        raise LockError(message, hint="check the network, the proxy and the CA bundle")
+    return found["url"]
+
+
 def index_name(url: str) -> str:
     """Return the name that uv is given for an index, after its host.
 
@@ -167,14 +205,17 @@ def wheel_tags(target: Target) -> tuple[Tag, ...]:
     )
 
 
-def _argv(target: Target) -> list[str]:
+def _uv() -> str:
     try:
-        uv = find_uv_bin()
+        return find_uv_bin()
     except FileNotFoundError as error:
         message = "the program 'uv' is not beside the Python package 'uv'"
         raise MissingToolError(message, hint="install the package 'uv' again with pip") from error
+
+
+def _argv(target: Target) -> list[str]:
     return [
-        *(uv, "pip", "compile", "requirements.in"),
+        *(_uv(), "pip", "compile", "requirements.in"),
         *("--constraints", "constraints.txt"),
         *("--output-file", "pylock.toml"),
         *("--python-version", target.python),

@@ -64,6 +64,9 @@ def _rules(source: Source[MatrixFile]) -> Iterator[tuple[Where, Mapping[str, str
         yield from ((("groups", name), rule) for name, rule in file.groups.items())
     if source.sound("aliases"):
         yield from ((("aliases", tag), rule) for tag, rule in file.aliases.items())
+    if source.sound("serves"):
+        for use, instances in file.serves.items():
+            yield from ((("serves", use, name), rule) for name, rule in instances.items())
 
 
 def check_recipe_rules(

@@ -21,6 +21,7 @@ from twinforge.model.matrix import (
     Matrix,
     Registry,
     Rule,
+    Served,
 )
 from twinforge.model.merge import change_smoke, merge_packages, merge_system
 from twinforge.model.recipe import (
@@ -141,6 +142,17 @@ def complete_matrix(source: Source[MatrixFile]) -> Matrix:
             for name, part in file.derive.items()
         ),
         overrides=tuple(_overrides(source, file.overrides)),
+        serves=tuple(
+            Served(
+                _plain(values),
+                source.place("serves", use, instance, key=True),
+                _when(values),
+                use,
+                instance,
+            )
+            for use, instances in file.serves.items()
+            for instance, values in instances.items()
+        ),
     )
 
 

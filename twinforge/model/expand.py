@@ -125,10 +125,14 @@ class _Run:
         self._check_selections(families)
 
     def _check_selections(self, families: Sequence[Family]) -> None:
-        """Report groups and overrides without a variant."""
+        """Report groups, overrides and served instance types without a variant."""
         for name, group in self.matrix.groups.items():
             if not any(applies(group, words) for words in self.words):
                 self.report(group.place, ("groups", name), "the group matches no variant")
+        for served in self.matrix.serves:
+            if not any(applies(served, words) for words in self.words):
+                where = ("serves", served.use, served.instance)
+                self.report(served.place, where, "no variant matches, so that none serves it")
         declared = [*self.matrix.overrides, *(o for one in families for o in one.overrides)]
         for override in dict.fromkeys(declared):
             if id(override) not in self._overridden:

@@ -38,6 +38,7 @@ __all__ = [
     "Host",
     "ImageText",
     "IndexUrl",
+    "InstanceName",
     "JsonPointer",
     "JsonValue",
     "Line",
@@ -321,6 +322,10 @@ Host = Annotated[
         r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?::[0-9]{1,5})?",
         "the host of a registry (such as registry.example.com:5000)",
     ),
+]
+InstanceName = Annotated[
+    str,
+    _Matches(r"ml\.[a-z0-9-]+\.[a-z0-9-]+", "an instance type of SageMaker (such as ml.m5.xlarge)"),
 ]
 RepositoryName = Annotated[
     str,

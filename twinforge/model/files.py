@@ -32,6 +32,7 @@ from twinforge.model.fields import (
     Host,
     ImageText,
     IndexUrl,
+    InstanceName,
     JsonPointer,
     JsonValue,
     Line,
@@ -333,6 +334,9 @@ class DerivePart(_Part):
         return (value,) if isinstance(value, str) else value
 
 
+ServedUse = Literal["hosting", "processing", "training", "transform"]
+
+
 class MatrixFile(_Part):
     """The matrix of Twinforge: for what images are built."""
 
@@ -369,5 +373,10 @@ class MatrixFile(_Part):
         default={},
         description="Moving tags (with {version}, {major}, {minor} and axis names in braces), "
         "each with the axis values (and `recipe`, `when`) of the variant that it points to.",
+    )
+    serves: dict[ServedUse, dict[InstanceName, RuleValues]] = Field(
+        default={},
+        description="What images are run for, the instance types, and the axis values (and "
+        "`recipe`, `when`) of the variants that have to run on each: `check` sees to it.",
     )
     registry: RegistryPart | None = Field(default=None, description="Where images go.")

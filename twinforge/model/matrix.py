@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +24,7 @@ __all__ = [
     "Matrix",
     "Registry",
     "Rule",
+    "Served",
 ]
 
 
@@ -99,6 +100,14 @@ class Group(Rule):
 
 
 @dataclass(frozen=True, slots=True)
+class Served(Rule):
+    """The variants that have to run on an instance type, for one use of SageMaker's."""
+
+    use: Literal["hosting", "processing", "training", "transform"] = "hosting"
+    instance: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Derived:
     """A value that follows from those of axes, or of derived ones declared before it.
 
@@ -155,3 +164,4 @@ class Matrix:
     includes: tuple[Rule, ...] = ()
     derived: tuple[Derived, ...] = ()
     overrides: tuple[Override, ...] = ()
+    serves: tuple[Served, ...] = ()

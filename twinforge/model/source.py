@@ -30,6 +30,7 @@ _NEEDED = {
     "int_type": "a whole number",
     "float_type": "a number",
     "bool_type": "true or false",
+    "list_type": "a list",
     "tuple_type": "a list",
     "dict_type": "a mapping",
     "model_type": "a mapping",
@@ -156,8 +157,8 @@ def _type_message(kind: str, given: object, node: Node | None) -> str:
     text = node.text if node else str(given)
     if given is None:
         return f"nothing stands here; {needed} is needed"
-    if isinstance(given, dict | tuple):
-        return f"{needed} is needed, not {'a list' if isinstance(given, tuple) else 'a mapping'}"
+    if isinstance(given, dict | list | tuple):
+        return f"{needed} is needed, not {'a mapping' if isinstance(given, dict) else 'a list'}"
     if kind == "string_type":
         what = given.reads_as if isinstance(given, Unclear) else "a number"
         if isinstance(given, bool):
@@ -182,7 +183,7 @@ def _keys(annotation: object, where: Where) -> list[str]:
         return _keys(arguments[0], where)
     if origin in {Union, types.UnionType}:
         return [key for argument in arguments for key in _keys(argument, where)]
-    if origin in {dict, tuple} and where:
+    if origin in {dict, list, tuple} and where:
         inner: Any = arguments[1] if origin is dict else arguments[0]
         return _keys(inner, where[1:])
     return []

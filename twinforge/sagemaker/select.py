@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 from twinforge.compat.facts import Dotted, Fact, Use
 from twinforge.compat.instances import find_instance
-from twinforge.compat.rules import Answer, Verdict, accelerator_fits
+from twinforge.compat.question import Answer, Choice, Question
+from twinforge.compat.resolve import resolve
+from twinforge.compat.verdict import Verdict
 from twinforge.errors import ImpossibleError, UnknownError, UsageError
 from twinforge.model.reference import Digest, Reference
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Selected", "Wish", "region_of", "select_variant"]
 
+_CPU_ARCH = "amd64"
+"""What images are built for."""
 _ECR_HOST = re.compile(
     r"[0-9]{12}\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)"
 )
@@ -39,12 +43,20 @@ class Wish:
     an accelerator has to be asked for by either. ``values`` are axis values, such as
     ``{"python": "3.11"}``. ``order`` holds slugs in the order that the matrix declares, for
     variants that work equally well; what it lacks comes after, in the order of the release.
+    ``serving`` holds the slugs that the matrix declares for the instance: others are not chosen
+    unless ``accelerator`` or ``variant`` names them, and these have to work all the same.
     """
 
     accelerator: str = ""
     variant: str = ""
     values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     order: tuple[str, ...] = ()
+    serving: tuple[str, ...] = ()
+
+    @property
+    def is_named(self) -> bool:
+        """Whether somebody has named what it shall be."""
+        return bool(self.accelerator or self.variant or self.serving)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +73,7 @@ class Selected:
     use: Use
     reference: Reference
     pinned: Reference
-    verdict: Answer
+    verdict: Verdict
     conditions: tuple[str, ...]
     reason: str
     ami: str
@@ -113,13 +125,13 @@ def select_variant(  # noqa: PLR0913 - what, on what, for what and where, all by
     machine = find_instance(instance)
     judged = [(variant, _judge(machine, variant, use, wish)) for variant in _wished(release, wish)]
     working = [
-        (variant, verdict)
-        for variant, verdict in judged
-        if verdict.answer in {Answer.WORKS, Answer.CONDITIONAL}
+        (variant, answer)
+        for variant, answer in judged
+        if answer.verdict in {Verdict.WORKS, Verdict.CONDITIONAL}
     ]
     if not working:
         raise _refusal(release, machine, judged)
-    best, verdict = min(working, key=lambda pair: _rank(pair[0], pair[1], wish.order))
+    best, answer = min(working, key=lambda pair: _rank(pair[0], pair[1], wish.order))
     name, digest = _place(best, region, registry_host)
     return Selected(
         recipe=release.recipe,
@@ -128,10 +140,10 @@ def select_variant(  # noqa: PLR0913 - what, on what, for what and where, all by
         use=use,
         reference=name.with_tag(_version_tag(best)),
         pinned=name.with_digest(digest),
-        verdict=verdict.answer,
-        conditions=verdict.conditions,
-        reason=_reason(machine, best, verdict),
-        ami=verdict.ami,
+        verdict=answer.verdict,
+        conditions=answer.conditions,
+        reason=_reason(machine, best, answer),
+        ami=answer.choice.amis.get(instance, "") if answer.choice else "",
     )
 
 
@@ -158,7 +170,14 @@ def _wished(release: Release, wish: Wish) -> tuple[ReleasedVariant, ...]:
         known = ", ".join(variant.slug for variant in release.variants) or "none"
         message = f"no released variant of '{release.recipe}' is {_told(wish)}"
         raise UsageError(message, hint=f"released variants: {known}")
-    return found
+    if not wish.serving or wish.accelerator or wish.variant:
+        return found
+    serving = tuple(variant for variant in found if variant.slug in wish.serving)
+    if not serving:
+        declared = ", ".join(wish.serving)
+        message = f"the matrix lets {declared} serve this, and none of it is released"
+        raise UsageError(message, hint="push it, or change `serves` in matrix.yaml")
+    return serving
 
 
 def _matches(variant: ReleasedVariant, wish: Wish) -> bool:
@@ -179,40 +198,54 @@ def _told(wish: Wish) -> str:
     return " and ".join(parts) or "there"
 
 
-def _judge(machine: InstanceType, variant: ReleasedVariant, use: Use, wish: Wish) -> Verdict:
-    verdict = accelerator_fits(machine, variant.cuda, use=use)
-    asked_for = bool(wish.accelerator or wish.variant)
-    if verdict.answer is not Answer.WORKS or variant.cuda or asked_for:
-        return verdict
+def _judge(machine: InstanceType, variant: ReleasedVariant, use: Use, wish: Wish) -> Answer:
+    question = Question(
+        cuda=variant.cuda,
+        cpu_arch=_CPU_ARCH,
+        instances=(machine.name,),
+        use=use,
+        device="cuda" if variant.cuda else "cpu",
+    )
+    answer = resolve(question, changes=0)
+    if answer.verdict is not Verdict.WORKS or variant.cuda or wish.is_named:
+        return answer
     if machine.accelerator == "none":
-        return verdict
+        return answer
     text = f"a CPU image would leave the {machine.model} of {machine.name} unused"
-    return Verdict(Answer.IMPOSSIBLE, (Fact(text, machine.sources),))
+    return Answer(Verdict.IMPOSSIBLE, conflict=(Fact(text, machine.sources),))
 
 
 def _rank(
-    variant: ReleasedVariant, verdict: Verdict, order: tuple[str, ...]
-) -> tuple[bool, list[int], int]:
+    variant: ReleasedVariant, answer: Answer, order: tuple[str, ...]
+) -> tuple[bool, bool, list[int], int]:
     newest_first = [-part for part in Dotted.parse(variant.cuda).parts] if variant.cuda else [0]
     declared = order.index(variant.slug) if variant.slug in order else len(order)
-    return verdict.answer is Answer.CONDITIONAL, newest_first, declared
+    choice = answer.choice or Choice()
+    conditional = answer.verdict is Verdict.CONDITIONAL
+    # an AMI version only has to be asked for; a package has to be in the image
+    return conditional, bool(choice.packages), newest_first, declared
 
 
 def _refusal(
-    release: Release, machine: InstanceType, judged: list[tuple[ReleasedVariant, Verdict]]
+    release: Release, machine: InstanceType, judged: list[tuple[ReleasedVariant, Answer]]
 ) -> UnknownError | ImpossibleError:
-    reasons = " / ".join(f"{variant.slug}: {verdict.reason}" for variant, verdict in judged)
-    unused = any(not v.cuda and machine.cpu_arch == "amd64" for v in release.variants)
+    reasons = " / ".join(f"{variant.slug}: {_why_not(answer)}" for variant, answer in judged)
+    unused = any(not v.cuda and machine.cpu_arch == _CPU_ARCH for v in release.variants)
     hint = (
         "the CPU image can be asked for by accelerator 'cpu'; it leaves the accelerator unused"
         if unused and machine.accelerator != "none"
         else ""
     )
-    if any(verdict.answer is Answer.UNKNOWN for _, verdict in judged):
+    if any(answer.verdict is Verdict.UNKNOWN for _, answer in judged):
         message = f"it is not known whether '{release.recipe}' runs on {machine.name}: {reasons}"
         return UnknownError(message, hint=hint)
     message = f"no variant of '{release.recipe}' runs on {machine.name}: {reasons}"
     return ImpossibleError(message, hint=hint)
+
+
+def _why_not(answer: Answer) -> str:
+    is_of_arch = any(ask.label == "arch" for ask in answer.asked)
+    return f"{answer.reason}, the image is {_CPU_ARCH}" if is_of_arch else answer.reason
 
 
 def _place(variant: ReleasedVariant, region: str, host: str) -> tuple[Reference, Digest]:
@@ -249,8 +282,8 @@ def _version_tag(variant: ReleasedVariant) -> str:
     return readable[0]
 
 
-def _reason(machine: InstanceType, variant: ReleasedVariant, verdict: Verdict) -> str:
+def _reason(machine: InstanceType, variant: ReleasedVariant, answer: Answer) -> str:
     if not variant.cuda:
         kind = machine.model or "no accelerator"
         return f"{machine.name} is {machine.cpu_arch} with {kind}, '{variant.slug}' needs no GPU"
-    return f"{machine.name}: {verdict.reason}"
+    return f"{machine.name}: {answer.reason}"

@@ -7,6 +7,7 @@ import pytest
 from twinforge.api.choosing import plan_deployment, select
 from twinforge.errors import ImpossibleError, TwinforgeError, UnknownError, UsageError
 from twinforge.registry.releases import Release, ReleasedVariant, write_release
+from twinforge.sagemaker.select import Wish
 
 if TYPE_CHECKING:
     from tests.unit.world import World
@@ -98,3 +99,44 @@ def test_an_endpoint_waits_as_long_as_the_slowest_of_its_images_may_take(world: 
 
     assert timeouts("ml.m5.large") == [120]
     assert timeouts("ml.g5.xlarge", "ml.m5.large") == [900, 900]
+
+
+def test_what_the_matrix_declares_for_a_type_goes_before_what_would_be_best(world: World) -> None:
+    release(world)
+    declared = "serves: {hosting: {ml.g5.xlarge: {accelerator: cpu}}}\naliases:"
+    world.edit("matrix.yaml", "aliases:", declared)
+    assert select(world.workspace, "words", "ml.g5.xlarge").variant == "cpu-debian12-py3.11"
+    other = select(world.workspace, "words", "ml.g5.2xlarge")
+    assert other.variant == "cu129-debian12-py3.11"
+    trained = select(world.workspace, "words", "ml.g5.xlarge", use="training")
+    assert trained.variant == "cu129-debian12-py3.11"
+
+
+def test_what_the_matrix_declares_is_checked_all_the_same(world: World) -> None:
+    release(world)
+    declared = "serves: {hosting: {ml.p2.xlarge: {accelerator: cu129}}}\naliases:"
+    world.edit("matrix.yaml", "aliases:", declared)
+    with pytest.raises(ImpossibleError, match="K80"):
+        select(world.workspace, "words", "ml.p2.xlarge")
+
+
+def test_a_variant_that_is_named_goes_before_what_the_matrix_declares(world: World) -> None:
+    release(world)
+    declared = "serves: {hosting: {ml.g5.xlarge: {accelerator: cpu}}}\naliases:"
+    world.edit("matrix.yaml", "aliases:", declared)
+    chosen = select(world.workspace, "words", "ml.g5.xlarge", wish=Wish(accelerator="cu129"))
+    assert chosen.variant == "cu129-debian12-py3.11"
+
+
+def test_what_the_matrix_declares_and_nobody_pushed_is_refused(world: World) -> None:
+    release(world)
+    declared = "serves: {hosting: {ml.g5.xlarge: {python: '3.12'}}}\naliases:"
+    world.edit(
+        "matrix.yaml",
+        "{recipe: words, accelerator: cpu}",
+        "{recipe: words, accelerator: cpu, python: '3.11'}",
+    )
+    world.edit("matrix.yaml", 'python: ["3.11"]', 'python: ["3.11", "3.12"]')
+    world.edit("matrix.yaml", "aliases:", declared)
+    with pytest.raises(UsageError, match="none of it is released"):
+        select(world.workspace, "words", "ml.g5.xlarge")

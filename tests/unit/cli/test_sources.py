@@ -28,6 +28,8 @@ def test_what_a_check_found_is_json_for_a_machine(run: Run, world: World) -> Non
         "recipes": ["other", "words"],
         "variants": [variant.id for variant in world.variants()],
         "problems": [],
+        "warnings": [],
+        "conditions": [],
     }
 
 
@@ -128,3 +130,20 @@ def test_a_package_that_no_lock_holds_is_not_upgraded(run: Run, world: World) ->
 def test_a_schema_is_the_one_that_the_files_name(run: Run, kind: str) -> None:
     shipped = (SCHEMAS / f"{kind}.schema.json").read_text("utf-8")
     assert json.loads(run("schema", kind).out) == json.loads(shipped)
+
+
+def test_a_check_says_what_can_not_work_and_what_works_on_a_condition(
+    run: Run, world: World
+) -> None:
+    served = "serves:\n  hosting:\n    ml.g4dn.xlarge: {accelerator: cu129}\n"
+    world.edit("matrix.yaml", "aliases:", f"{served}aliases:")
+    fine = run("check")
+    assert fine.status == 0
+    assert "note: words/cu129-debian12-py3.11 on ml.g4dn.xlarge (hosting): works on" in fine.err
+    world.edit("matrix.yaml", "ml.g4dn.xlarge", "ml.p2.xlarge")
+    wrong = run("check")
+    assert wrong.status == 5
+    assert "matrix.yaml:13:5: words/cu129-debian12-py3.11 on ml.p2.xlarge" in wrong.err
+    assert "hint: `twinforge compat explain` says more" in wrong.err
+    found = json.loads(run("check", "--json").out)
+    assert [problem["line"] for problem in found["problems"]] == [13]

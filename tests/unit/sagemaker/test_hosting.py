@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from twinforge.compat.instances import instance_types
-from twinforge.compat.rules import Answer
+from twinforge.compat.verdict import Verdict
 from twinforge.errors import TwinforgeError, UsageError
 from twinforge.model.reference import Reference
 from twinforge.sagemaker.hosting import Placement, Request, hosting_requests, parse_instance
@@ -25,7 +25,7 @@ CPU = Selected(
     use="hosting",
     reference=Reference.parse(f"{REPOSITORY}:1.0.0-cpu-py3.11-debian12"),
     pinned=Reference.parse(f"{REPOSITORY}@sha256:{'c' * 64}"),
-    verdict=Answer.WORKS,
+    verdict=Verdict.WORKS,
     conditions=(),
     reason="",
     ami="",
@@ -35,7 +35,7 @@ GPU = replace(
     variant="cu129-py3.11-debian12",
     instance="ml.g4dn.xlarge",
     pinned=Reference.parse(f"{REPOSITORY}@sha256:{'2' * 64}"),
-    verdict=Answer.CONDITIONAL,
+    verdict=Verdict.CONDITIONAL,
     ami="al2-ami-sagemaker-inference-gpu-2",
 )
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from twinforge.compat.rules import Answer
+from twinforge.compat.verdict import Verdict
 from twinforge.errors import ImpossibleError, UnknownError, UsageError
 from twinforge.model.matrix import Accelerator, Base, Bootstrap
 from twinforge.model.place import Place
@@ -51,7 +51,7 @@ def test_a_cpu_instance_gets_the_cpu_image_by_tag_and_by_digest() -> None:
     assert got.variant == "cpu-py3.11-debian12"
     assert str(got.reference) == f"{DUBLIN}/ml/digits:1.0.0-cpu-py3.11-debian12"
     assert str(got.pinned) == f"{DUBLIN}/ml/digits@sha256:{'c' * 64}"
-    assert (got.verdict, got.conditions, got.ami) == (Answer.WORKS, (), "")
+    assert (got.verdict, got.conditions, got.ami) == (Verdict.WORKS, (), "")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_in_training_the_newest_cuda_that_the_gpu_knows_is_taken_with_a_note() -
 
 def test_a_gpu_with_an_old_default_driver_gets_the_ami_to_ask_for() -> None:
     got = select_variant(PAIR, "ml.g4dn.xlarge")
-    assert (got.verdict, got.ami) == (Answer.CONDITIONAL, "al2-ami-sagemaker-inference-gpu-2")
+    assert (got.verdict, got.ami) == (Verdict.CONDITIONAL, "al2-ami-sagemaker-inference-gpu-2")
     assert got.as_json()["verdict"] == "conditional"
 
 
@@ -91,7 +91,7 @@ def test_k80_without_a_cuda_variant_for_it_is_refused_with_the_reason_of_each() 
         "no variant of 'digits' runs on ml.p2.xlarge: cpu-py3.11-debian12: a CPU image would leave "
         "the NVIDIA Tesla K80 of ml.p2.xlarge unused / cu129-py3.11-debian12: p2 has the NVIDIA "
         "Tesla K80, of compute capability 3.7; CUDA 12.9 knows compute capabilities 5.0 to 12.1; "
-        "the last release that knows sm_37 is CUDA 11.8"
+        "CUDA 12.0 dropped the older ones"
     )
     assert "accelerator 'cpu'" in got.value.hint
 
@@ -101,7 +101,7 @@ def test_a_cpu_image_takes_a_paid_accelerator_only_when_asked_for(instance: str)
     with pytest.raises(ImpossibleError, match="unused"):
         select_variant(PAIR, instance)
     got = select_variant(PAIR, instance, wish=Wish(accelerator="cpu"))
-    assert (got.variant, got.verdict) == (CPU.slug, Answer.WORKS)
+    assert (got.variant, got.verdict) == (CPU.slug, Verdict.WORKS)
 
 
 def test_a_variant_that_is_named_is_checked_all_the_same() -> None:

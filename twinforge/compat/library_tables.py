@@ -1,0 +1,84 @@
+"""The data file of CUDA's libraries in apt."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from twinforge.compat import tablefile
+from twinforge.compat.tablefile import Name, Sourced, Table, Version
+
+__all__ = [
+    "ArchiveRecord",
+    "LibraryTable",
+    "NamesRecord",
+    "PinsRecord",
+    "load_library_table",
+    "parse_library_table",
+]
+
+_Names = Annotated[list[Name], Field(min_length=1)]
+
+
+class NamesRecord(Sourced):
+    """What NVIDIA's repository calls libraries, from one CUDA release to another.
+
+    ``runtime`` and ``dev`` are followed by the release (``libcublas`` and 11.8 make
+    ``libcublas-11-8``); the two names in ``whole`` (runtime, dev) are not.
+    """
+
+    told_by: ClassVar[tuple[str, ...]] = ("first",)
+
+    first: Version
+    last: Version | None = None
+    runtime: dict[Name, Name]
+    dev: dict[Name, Name]
+    whole: dict[Name, Annotated[list[Name], Field(min_length=2, max_length=2)]] = Field(
+        default_factory=dict
+    )
+
+
+class PinsRecord(Sourced):
+    """The packages, with versions, that nvidia/cuda's images of a release install."""
+
+    told_by: ClassVar[tuple[str, ...]] = ("cuda",)
+    split_by: ClassVar[tuple[str, ...]] = ("systems",)
+
+    cuda: Version
+    systems: _Names
+    packages: dict[Name, Name]
+
+
+class ArchiveRecord(Sourced):
+    """The packages of a distribution's own archive; ``dev`` brings the headers of all."""
+
+    told_by: ClassVar[tuple[str, ...]] = ("system", "cuda")
+
+    system: Name
+    cuda: Version
+    libraries: dict[Name, _Names]
+    dev: _Names
+    packages: dict[Name, Name]
+
+
+class LibraryTable(Table):
+    """``data/libraries.yaml``."""
+
+    names: list[NamesRecord]
+    pins: list[PinsRecord]
+    archives: list[ArchiveRecord]
+
+
+def load_library_table() -> LibraryTable:
+    """Read the packages that come with Twinforge."""
+    return tablefile.load(LibraryTable, "libraries.yaml")
+
+
+def parse_library_table(text: str) -> LibraryTable:
+    """Check the text of ``libraries.yaml``.
+
+    Raises:
+        TwinforgeError: It does not follow the schema; the message names every place.
+    """
+    return tablefile.parse(LibraryTable, text, "libraries.yaml")
