@@ -79,3 +79,16 @@ def test_a_deployment_that_sagemaker_would_not_take_is_refused(world: World) -> 
     wrong = {**DEPLOYMENT, "role": "me"}
     with pytest.raises(TwinforgeError, match="CreateModel: ExecutionRoleArn is 'me'"):
         plan_deployment(world.workspace, "words", instances=["ml.m5.large"], **wrong)
+
+
+def test_the_project_s_own_data_decides_too(world: World) -> None:
+    release(world)
+    before = select(world.workspace, "words", "ml.g5.xlarge")
+    assert any("driver 470" not in c and "default is 470" in c for c in before.conditions)
+    (world.root / "compat").mkdir()
+    (world.root / "compat" / "instances.yaml").write_text(
+        'collected: "2026-11-24"\nsources: {support: a ticket}\ndefault_drivers:\n'
+        "  - {uses: [hosting], families: [g5], driver: '580', cuda: '13.0',"
+        " source: [support], verified: false}\n"
+    )
+    assert select(world.workspace, "words", "ml.g5.xlarge").conditions == ()

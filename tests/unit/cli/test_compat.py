@@ -149,3 +149,23 @@ def test_an_index_with_nothing_new_is_said_to_have_nothing(
     ran = run("compat", "update")
     assert ran.status == 0
     assert "the package index has nothing new" in ran.out
+
+
+def test_check_tells_what_is_wrong_with_the_data_beside_the_rest(run: Run, world: World) -> None:
+    (world.root / "compat").mkdir()
+    (world.root / "compat" / "tensorflo.yaml").write_text("", "utf-8")
+    (world.root / "matrix.yaml").write_text("bases: {}\n", "utf-8")
+    ran = run("-C", str(world.root), "check")
+    assert ran.status == 5
+    assert "compat/tensorflo.yaml: there is no data called 'tensorflo'" in ran.err
+    assert "matrix.yaml:1:1" in ran.err
+
+
+def test_check_of_a_project_with_right_data_is_all_right(run: Run, world: World) -> None:
+    (world.root / "compat").mkdir()
+    (world.root / "compat" / "lightgbm.yaml").write_text(
+        'collected: "2026-11-24"\nsources: {own: ours}\nbuilds:\n'
+        '  - {versions: ["99"], device: cpu, package: lightgbm, source: [own], verified: true}\n',
+        "utf-8",
+    )
+    assert run("-C", str(world.root), "check").status == 0
