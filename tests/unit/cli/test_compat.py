@@ -107,7 +107,7 @@ def test_json_tells_the_changes_and_asks_nothing(run: Run, world: World, index: 
     ran = run("compat", "update", "lightgbm", "--json")
     assert ran.status == 0
     (found,) = json.loads(ran.out)
-    assert found["framework"] == "lightgbm"
+    assert found["name"] == "lightgbm"
     assert found["changes"] == ["lightgbm==99.0 (cpu): new, for Python any"]
     assert index == ["lightgbm"]
     assert not (world.root / "compat").exists()
