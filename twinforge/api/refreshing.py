@@ -34,6 +34,8 @@ __all__ = ["Update", "look_up_updates", "write_updates"]
 
 _MARK = "# Written by `twinforge compat update`"
 _JOBS = 4
+_NAME = re.compile(r"^[\w.-]+=(?=[a-z]+://)")
+"""uv lets an index have a name: ``internal=https://...``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ def _index(workspace: Workspace, package: str) -> SimpleIndex:
     environ = workspace.environ
     url = environ.get("UV_DEFAULT_INDEX") or environ.get("UV_INDEX_URL") or ""
     url = url or environ.get("PIP_INDEX_URL") or default_index(workspace.child_environ, package)
+    url = _NAME.sub("", url)
     exempt = {"no": environ.get("NO_PROXY") or environ.get("no_proxy") or ""}
     proxy = environ.get("HTTPS_PROXY") or environ.get("https_proxy") or ""
     if proxy_bypass_environment(urlsplit(url).hostname or "", exempt):

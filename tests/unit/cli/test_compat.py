@@ -41,7 +41,7 @@ def index(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return (IndexFile(NEW, ">=3.13", is_yanked=False),) if package == "lightgbm" else ()
 
     monkeypatch.setattr(SimpleIndex, "files", files)
-    monkeypatch.setenv("UV_DEFAULT_INDEX", "https://wheels.example.org/simple")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "internal=https://wheels.example.org/simple")
     return asked
 
 
