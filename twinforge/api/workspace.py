@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from twinforge.build.ledger import Ledger
 from twinforge.compat.active import in_force
 from twinforge.engine.engine import Settings, ensure_engine, find_engine
+from twinforge.errors import Problem, ProjectError
 from twinforge.events import Listener, ignore
 from twinforge.lock.document import read_bases, read_recipe_lock
 from twinforge.model.load import load_project
@@ -53,8 +54,24 @@ class Workspace:
 
     @cached_property
     def project(self) -> Project:
-        """The project; raises ProjectError with every problem of every file."""
-        return load_project(self.root)
+        """The project; raises ProjectError with every problem of every file.
+
+        Its own compatibility data is read with it, so that what is wrong there is told too.
+        """
+        if not self._has_own_data:
+            return load_project(self.root)
+        problems: list[Problem] = []
+        try:
+            project = load_project(self.root)
+        except ProjectError as error:
+            problems += error.problems
+        try:
+            _ = self.additions
+        except ProjectError as error:
+            problems += error.problems
+        if problems:
+            raise ProjectError(problems)
+        return project
 
     @cached_property
     def additions(self) -> Additions:
@@ -66,7 +83,7 @@ class Workspace:
     @contextmanager
     def own_data(self) -> Iterator[None]:
         """Let questions about compatibility be answered with the project's own data as well."""
-        if not (self.root / "compat").is_dir():
+        if not self._has_own_data:
             yield
             return
         with in_force(self.additions):
@@ -98,6 +115,10 @@ class Workspace:
     def base_locks(self) -> Mapping[str, BaseLock]:
         """Locked bases by name; empty before the first lock."""
         return read_bases(self.root)
+
+    @property
+    def _has_own_data(self) -> bool:
+        return (self.root / "compat").is_dir()
 
     @property
     def engine_settings(self) -> Settings:

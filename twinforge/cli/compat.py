@@ -78,7 +78,7 @@ def age(session: Session, *, as_json: bool) -> None:
     epilog="\b\nExamples:\n  twinforge compat update --dry-run\n"
     "  twinforge compat update torch onnxruntime --yes"
 )
-@click.argument("frameworks", nargs=-1, metavar="[FRAMEWORK]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--dry-run", is_flag=True, help="Show what would be written and write nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Write without asking.")
 @click.option("--diff", "with_diff", is_flag=True, help="Show the files' own differences too.")
@@ -93,16 +93,16 @@ def age(session: Session, *, as_json: bool) -> None:
 def update(  # noqa: PLR0913 - the options of the command line
     session: Session,
     *,
-    frameworks: tuple[str, ...],
+    names: tuple[str, ...],
     dry_run: bool,
     yes: bool,
     with_diff: bool,
     as_json: bool,
     data: Path | None,
 ) -> None:
-    """Refresh frameworks from the package index: new versions, their Pythons and wheels.
+    """Refresh frameworks and cuDNN from the package index: new versions, their wheels' tags.
 
-    Writes compat/FRAMEWORK.yaml of the project, after asking. The index is the one that uv or pip
+    Writes compat/NAME.yaml of the project, after asking; all names where none is given. The index is the one that uv or pip
     is set to (UV_DEFAULT_INDEX, UV_INDEX_URL, PIP_INDEX_URL), else uv's own default. CUDA and cuDNN of
     new versions stay unknown: wheels' tags do not tell them.
     """
@@ -110,17 +110,14 @@ def update(  # noqa: PLR0913 - the options of the command line
 
     with session.workspace() as workspace:
         today = datetime.now(UTC).date()
-        updates = look_up_updates(workspace, frameworks, today=today, data_dir=data)
+        updates = look_up_updates(workspace, names, today=today, data_dir=data)
     if as_json:
         session.show_json(
-            [
-                {"framework": u.framework, "file": str(u.path), "changes": list(u.changes)}
-                for u in updates
-            ]
+            [{"name": u.name, "file": str(u.path), "changes": list(u.changes)} for u in updates]
         )
     else:
         for found in updates:
-            session.show(f"{found.framework}: {len(found.changes)} changes -> {found.path}")
+            session.show(f"{found.name}: {len(found.changes)} changes -> {found.path}")
             session.show("\n".join(f"  {line}" for line in found.changes))
             if with_diff:
                 session.show(_difference(found.before, found.text, str(found.path)))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-__all__ = ["list_text", "mapping_text", "value_text"]
+__all__ = ["list_text", "mapping_text", "value_text", "with_section"]
 
 _WIDTH = 118
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
@@ -46,6 +46,13 @@ def value_text(value: object) -> str:
         is_plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
         return value if is_plain else json.dumps(value, ensure_ascii=False)
     return str(value)
+
+
+def with_section(text: str, name: str, content: str) -> str:
+    """Replace what stands below a key, up to the next line that begins at the left."""
+    section = re.compile(rf"^{name}:\n(?:  .*\n|\n(?=  ))+", re.MULTILINE)
+    # a function, because the text may hold what means something in a replacement
+    return section.sub(lambda _: f"{name}:\n{content}\n", text, count=1)
 
 
 def _record(record: BaseModel) -> str:

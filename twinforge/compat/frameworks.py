@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from twinforge.compat.framework_tables import BuildRecord, FrameworkTable
 
 __all__ = [
+    "PYTHONS",
     "FrameworkBuild",
     "framework_builds",
     "framework_names",

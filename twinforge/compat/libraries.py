@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
     from twinforge.compat.library_tables import ArchiveRecord, NamesRecord, PinsRecord
 
-__all__ = ["LibraryPackage", "library_names", "library_packages"]
+__all__ = [
+    "LibraryCode",
+    "LibraryPackage",
+    "library_names",
+    "library_packages",
+    "measured_code",
+]
 
 
 class LibraryPackage(NamedTuple):
@@ -65,6 +71,35 @@ def library_packages(
             raise UnknownError(message, hint=known_or_close(library, known).removeprefix("; "))
     packages = tuple(found.packages(libraries, dev=dev))
     return tuple({package.name: package for package in packages}.values())
+
+
+class LibraryCode(NamedTuple):
+    """What a library holds binary code for, and the newest compute capability that it has PTX for."""
+
+    library: str
+    compute_capabilities: tuple[Dotted, ...]
+    ptx: Dotted | None
+    fact: Fact
+
+
+def measured_code(package: str, version: str) -> tuple[LibraryCode, ...]:
+    """Return what the libraries of a package were measured to hold; none where nobody looked.
+
+    Args:
+        package: A wheel (``nvidia-cublas-cu12``) or a package of Debian (``libcublas11``).
+        version: Its whole version.
+    """
+    table = load_library_table()
+    found = []
+    for record in table.measured:
+        if (record.package, record.version) == (package, version):
+            capabilities = tuple(Dotted.parse(text) for text in record.compute_capabilities)
+            listed = ", ".join(record.compute_capabilities)
+            text = f"{record.library or package} of {package} {version} holds code for {listed}"
+            fact = Fact(text, table.cite(record.source), record.verified)
+            ptx = Dotted.parse(record.ptx) if record.ptx else None
+            found.append(LibraryCode(record.library or package, capabilities, ptx, fact))
+    return tuple(found)
 
 
 class _Archive(NamedTuple):

@@ -12,6 +12,7 @@ from twinforge.compat.tablefile import Name, Sourced, Table, Version
 __all__ = [
     "ArchiveRecord",
     "LibraryTable",
+    "MeasuredLibraryRecord",
     "NamesRecord",
     "PinsRecord",
     "load_library_table",
@@ -62,12 +63,25 @@ class ArchiveRecord(Sourced):
     packages: dict[Name, Name]
 
 
+class MeasuredLibraryRecord(Sourced):
+    """What a library in a package holds code for; ``library`` where the package has several."""
+
+    told_by: ClassVar[tuple[str, ...]] = ("package", "version", "library")
+
+    package: Name
+    version: Name
+    library: str = ""
+    compute_capabilities: Annotated[list[Version], Field(min_length=1)]
+    ptx: Version | None = None
+
+
 class LibraryTable(Table):
     """``data/libraries.yaml``."""
 
     names: list[NamesRecord]
     pins: list[PinsRecord]
     archives: list[ArchiveRecord]
+    measured: list[MeasuredLibraryRecord]
 
 
 def load_library_table() -> LibraryTable:

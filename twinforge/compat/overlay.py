@@ -28,7 +28,7 @@ from twinforge.model.suggest import known_or_close
 from twinforge.yamlfile import Document, Where, parse_yaml, show_value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["FOLDER", "data_file", "load_additions", "overlay_names"]
@@ -133,10 +133,46 @@ def _read(files: ProjectFiles, path: str, name: str, problems: list[Problem]) ->
     document = _ListDocument(parsed.path, parsed.root, parsed.problems)
     model = _sections(_TABLES.get(name, FrameworkTable))
     _, found = read_source(document, model)
+    # What is wrong with the file as a whole are its sources, which are told with their places.
+    found = [*(problem for problem in found if problem.where), *_source_problems(document)]
     problems += found
     if found:
         return None
     return model.model_validate(_with_own_sources(document.value(), path))
+
+
+def _source_problems(document: Document) -> Iterator[Problem]:
+    """Yield the places that cite a source which is not named, and the names that nothing cites."""
+    value = document.value()
+    named = value.get("sources")
+    names = [str(name) for name in named] if isinstance(named, dict) else []
+    cited = set()
+    for where, key in _citations(value, ()):
+        cited.add(key)
+        if key not in names:
+            message = f"no source is called {show_value(key)}{known_or_close(key, names)}"
+            yield document.problem(where, message)
+    for name in names:
+        if name not in cited:
+            yield document.problem(("sources", name), "nothing cites this source", key=True)
+
+
+def _citations(value: object, where: Where) -> Iterator[tuple[Where, str]]:
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _citations(item, (*where, index))
+    if not isinstance(value, dict):
+        return
+    for name, item in value.items():
+        inside = (*where, name)
+        if name == "source" and isinstance(item, list):
+            yield from (((*inside, n), str(key)) for n, key in enumerate(item))
+        elif name == "source_of" and isinstance(item, dict):
+            for field, keys in item.items():
+                if isinstance(keys, list):
+                    yield from (((*inside, field, n), str(key)) for n, key in enumerate(keys))
+        elif inside != ("sources",):
+            yield from _citations(item, inside)
 
 
 @cache

@@ -44,6 +44,7 @@ __all__ = [
     "load",
     "parse",
     "shipped",
+    "shipped_text",
 ]
 
 
@@ -148,7 +149,12 @@ def shipped(table: type[_T], name: str) -> _T:
 
 @cache
 def _shipped(table: type[Strict], name: str) -> Strict:
-    return parse(table, (files("twinforge.compat") / "data" / name).read_text("utf-8"), name)
+    return parse(table, shipped_text(name), name)
+
+
+def shipped_text(name: str) -> str:
+    """Return the text of a data file that comes with Twinforge."""
+    return (files("twinforge.compat") / "data" / name).read_text("utf-8")
 
 
 @per_project

@@ -83,7 +83,7 @@ def read_source(
     except ValidationError as error:
         details = error.errors(include_url=False)
     problems += _problems(details, document, model)
-    broken = frozenset(str(detail["loc"][0]) for detail in details)
+    broken = frozenset(str(detail["loc"][0]) for detail in details if detail["loc"])
     return Source(document, _sound_part(model, value, broken), broken), problems
 
 

@@ -140,3 +140,16 @@ def test_what_the_matrix_declares_and_nobody_pushed_is_refused(world: World) -> 
     world.edit("matrix.yaml", "aliases:", declared)
     with pytest.raises(UsageError, match="none of it is released"):
         select(world.workspace, "words", "ml.g5.xlarge")
+
+
+def test_the_project_s_own_data_decides_too(world: World) -> None:
+    release(world)
+    before = select(world.workspace, "words", "ml.g5.xlarge")
+    assert any("driver 470" not in c and "default is 470" in c for c in before.conditions)
+    (world.root / "compat").mkdir()
+    (world.root / "compat" / "instances.yaml").write_text(
+        'collected: "2026-11-24"\nsources: {support: a ticket}\ndefault_drivers:\n'
+        "  - {uses: [hosting], families: [g5], driver: '580', cuda: '13.0',"
+        " source: [support], verified: false}\n"
+    )
+    assert select(world.workspace, "words", "ml.g5.xlarge").conditions == ()

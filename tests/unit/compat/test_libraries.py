@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from twinforge.compat.libraries import library_names, library_packages
+from twinforge.compat.facts import Dotted
+from twinforge.compat.libraries import library_names, library_packages, measured_code
 from twinforge.compat.library_tables import parse_library_table
 from twinforge.errors import TwinforgeError, UnknownError
 
@@ -88,3 +89,32 @@ def test_the_libraries_of_the_issue_are_known_for_every_regime() -> None:
 def test_a_wrong_file_is_refused() -> None:
     with pytest.raises(TwinforgeError, match=r"libraries\.yaml"):
         parse_library_table("names: []")
+
+
+def test_debian_12_still_has_code_for_k80_and_debian_13_has_not() -> None:
+    (old,) = measured_code("libcublas11", "11.11.3.6~11.8.0-5~deb12u1")
+    (new,) = measured_code("libcublas12", "12.4.5.8~12.4.1-2")
+    assert min(old.compute_capabilities) == Dotted.parse("3.5")
+    assert min(new.compute_capabilities) == Dotted.parse("5.0")
+    assert old.ptx == Dotted.parse("9.0")
+
+
+def test_a_wheel_of_several_libraries_tells_each() -> None:
+    found = measured_code("nvidia-cublas-cu12", "12.4.5.8")
+    assert [code.library for code in found] == ["libcublas.so.12", "libcublasLt.so.12"]
+    assert Dotted.parse("8.9") in found[1].compute_capabilities
+
+
+def test_a_library_that_nobody_looked_into_has_no_answer() -> None:
+    assert measured_code("nvidia-cublas-cu12", "1.0") == ()
+
+
+def test_every_pinned_package_of_debian_that_was_measured_has_its_version() -> None:
+    pinned = {
+        (package.name, package.version)
+        for system, cuda in (("debian-12", "11.8"), ("debian-13", "12.4"))
+        for package in library_packages(cuda, system, library_names(cuda, system))
+    }
+    assert all(
+        measured_code(*pin) for pin in pinned if pin[0].startswith(("libcublas", "libcufft"))
+    )

@@ -8,7 +8,7 @@ import pytest
 
 from twinforge.compat.cuda import cuda_releases, find_patch, find_release
 from twinforge.compat.facts import Dotted
-from twinforge.compat.frameworks import FrameworkBuild, framework_builds
+from twinforge.compat.frameworks import framework_builds
 
 # https://www.tensorflow.org/install/source, Tested build configurations, Linux, GPU
 TENSORFLOW = """
@@ -175,15 +175,15 @@ def test_pytorch_was_built_for_what_its_matrix_says(row: str) -> None:
     listed = re.findall(r"CUDA ([0-9.]+)(?: \(|, )CUDNN ([0-9.]+)", f"{stable} {experimental}")
     assert listed
     builds = [b for b in framework_builds("torch") if b.version.startswith(f"{series}.")]
+    confirmed = []
     for cuda, cudnn in listed:
         known = [b for b in builds if b.cuda is not None and b.cuda.text == cuda]
-        of_indexes = [b for b in known if b.index and b.cudnn is not None]
-        assert {str(b.cudnn) for b in of_indexes} <= {cudnn} | pinned(known)
-
-
-def pinned(builds: list[FrameworkBuild]) -> set[str]:
-    """What the wheels of the default index themselves ask for, which counts more than the matrix."""
-    return {str(b.cudnn) for b in builds if not b.index and b.cudnn is not None}
+        # what the wheels of the default index themselves ask for counts more than the matrix
+        pinned = {str(b.cudnn) for b in known if not b.index and b.cudnn is not None}
+        found = {str(b.cudnn) for b in known if b.index and b.cudnn is not None}
+        assert found <= pinned | {cudnn}
+        confirmed += [cuda] if cudnn in found | pinned else []
+    assert confirmed
 
 
 @pytest.mark.parametrize("row", rows(DRIVERS))
