@@ -1,4 +1,4 @@
-"""``select`` and ``deploy``: which released image runs where, and the requests that put it there."""
+"""``select``: which released image runs where."""
 
 from __future__ import annotations
 
@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING
 from twinforge.errors import UsageError
 from twinforge.model.suggest import known_or_close
 from twinforge.registry.releases import read_release
-from twinforge.sagemaker.hosting import Placement, Request, hosting_requests, parse_instance
-from twinforge.sagemaker.model import check_requests
 from twinforge.sagemaker.select import Selected, Wish, select_variant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from twinforge.api.workspace import Workspace
     from twinforge.compat.facts import Use
     from twinforge.registry.releases import Release
 
-__all__ = ["plan_deployment", "select"]
+__all__ = ["select"]
 
 
 def select(  # noqa: PLR0913 - what, on what, for what and where, all by keyword
@@ -46,38 +42,6 @@ def select(  # noqa: PLR0913 - what, on what, for what and where, all by keyword
         region=region,
         wish=Wish(narrowed.accelerator, narrowed.variant, narrowed.values, declared),
     )
-
-
-def plan_deployment(  # noqa: PLR0913 - an endpoint's parts, all by keyword
-    workspace: Workspace,
-    recipe: str,
-    *,
-    endpoint: str,
-    instances: Sequence[str],
-    model_data: str,
-    role: str,
-    region: str = "",
-    wish: Wish | None = None,
-) -> tuple[Request, ...]:
-    """Return the requests of an endpoint, valid by botocore's own model of the service.
-
-    Raises:
-        TwinforgeError: As ``select``, or a request is not one that SageMaker would take.
-    """
-    placements = []
-    for text in instances:
-        name, count = parse_instance(text)
-        chosen = select(workspace, recipe, name, region=region, wish=wish)
-        placements.append(Placement(chosen, count))
-    requests = hosting_requests(
-        placements,
-        endpoint=endpoint,
-        model_data=model_data,
-        role=role,
-        startup_s=workspace.project.recipe(recipe).smoke.startup_s,
-    )
-    check_requests(requests, endpoint=endpoint)
-    return requests
 
 
 def _release(workspace: Workspace, recipe: str) -> Release:

@@ -46,7 +46,12 @@ _VERBS = {
     "smoke": "trying",
     "push": "pushing",
     "select": "choosing",
-    "deploy": "choosing",
+    "train": "training",
+    "job": "training",
+    "model": "training",
+    "deploy": "hosting",
+    "endpoint": "endpoints",
+    "predict": "predicting",
 }
 """Verb -> its module, in the order in which a project uses them.
 

@@ -1,0 +1,219 @@
+"""Carrying out a training job: start it, follow its status and its log, say what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from twinforge.errors import AwsError, AwsRefusedError, TrainError, UsageError
+from twinforge.events import Event, State
+from twinforge.sagemaker.aws import MISSING, find_or_none
+from twinforge.sagemaker.deploy import create_consistently
+from twinforge.sagemaker.logs import LogFollower, training_group
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from twinforge.events import Listener
+    from twinforge.sagemaker.aws import Service
+    from twinforge.sagemaker.patience import Patience
+    from twinforge.sagemaker.request import Request
+
+__all__ = ["Trained", "find_model", "follow", "read_job", "start", "stop"]
+
+_ENDS = frozenset({"Completed", "Failed", "Stopped"})
+_SHOWN_LINES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A training job as it is now.
+
+    Attributes:
+        name: The job's name.
+        status: ``InProgress``, ``Completed``, ``Failed``, ``Stopping`` or ``Stopped``.
+        phase: The secondary status, such as ``Downloading``.
+        image: The image that it runs.
+        instance: The instance type.
+        model: The S3 address of the model, or empty as long as there is none.
+        reason: Why it failed, or empty.
+        seconds: How long it trained.
+        billed_s: How many seconds are billed.
+    """
+
+    name: str
+    status: str
+    phase: str
+    image: str
+    instance: str
+    model: str
+    reason: str
+    seconds: int
+    billed_s: int
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it can't change any more."""
+        return self.status in _ENDS
+
+    def as_json(self) -> dict[str, object]:
+        """Return it as ``twinforge train --json`` prints it."""
+        return {
+            "job": self.name,
+            "status": self.status,
+            "phase": self.phase,
+            "image": self.image,
+            "instance": self.instance,
+            "model": self.model,
+            "reason": self.reason,
+            "seconds": self.seconds,
+            "billed_s": self.billed_s,
+        }
+
+
+def start(service: Service, request: Request, *, patience: Patience, listener: Listener) -> Trained:
+    """Start a job; one of that name with the same image, data and output is taken as it is.
+
+    Raises:
+        UsageError: There is another job of that name.
+        AwsRefusedError: AWS said no.
+        AwsError: AWS could not be used.
+    """
+    name = str(request.parameters["TrainingJobName"])
+    found = find_or_none(service, "DescribeTrainingJob", {"TrainingJobName": name})
+    if found is not None:
+        if other := _difference(request.parameters, found):
+            message = f"there is another training job '{name}': its {other} differs"
+            raise UsageError(message, hint="give another --name")
+        listener(Event("train", name, State.NOTE, "it was started before"))
+        return _trained(found)
+    role = str(request.parameters["RoleArn"])
+    create_consistently(service, request, known=(role,), patience=patience, listener=listener)
+    listener(Event("train", name, State.NOTE, "started"))
+    return read_job(service, name)
+
+
+def read_job(service: Service, name: str) -> Trained:
+    """Return a job as it is now.
+
+    Raises:
+        UsageError: There is no such job.
+    """
+    found = find_or_none(service, "DescribeTrainingJob", {"TrainingJobName": name})
+    if found is None:
+        message = f"there is no training job '{name}'"
+        raise UsageError(message, hint="see 'aws sagemaker list-training-jobs'")
+    return _trained(found)
+
+
+def find_model(service: Service, name: str) -> str:
+    """Return the S3 address of the model that a job left.
+
+    Raises:
+        UsageError: There is no such job.
+        TrainError: It left no model, or is not there yet.
+    """
+    job = read_job(service, name)
+    if not job.has_ended or not job.model or job.status == "Failed":
+        message = f"the training job '{name}' has no model: it is {job.status} ({job.phase})"
+        raise TrainError("\n".join([message, *filter(None, [job.reason])]))
+    return job.model
+
+
+def follow(
+    service: Service, logs: Service, name: str, *, patience: Patience, listener: Listener
+) -> Trained:
+    """Tell the listener of a job's status and log until it has ended.
+
+    Raises:
+        TrainError: It failed, was stopped, or still runs when patience ends.
+    """
+    follower = LogFollower(logs, training_group(), f"{name}/")
+    last: list[str] = []
+    phase = ""
+    listener(Event("train", name, State.STARTED))
+    for _ in patience.looks():
+        job = read_job(service, name)
+        last = [*last, *_tell_lines(follower, name, listener)][-_SHOWN_LINES:]
+        if job.phase != phase:
+            phase = job.phase
+            listener(Event("train", name, State.NOTE, phase))
+        if job.has_ended:
+            return _judge(job, last, listener)
+    message = f"the training job '{name}' still runs after {patience.limit_s:.0f} s"
+    raise TrainError(message, hint=_go_on(name))
+
+
+def stop(service: Service, name: str) -> None:
+    """Ask SageMaker to stop a job: it gets SIGTERM, and 120 s to save its model.
+
+    Raises:
+        UsageError: There is no such job.
+        AwsRefusedError: It can't be stopped, for instance because it has ended.
+    """
+    read_job(service, name)
+    service.call("StopTrainingJob", {"TrainingJobName": name})
+
+
+def _go_on(name: str) -> str:
+    return f"it goes on; stop it with `twinforge job stop {name}`"
+
+
+def _judge(job: Trained, last: list[str], listener: Listener) -> Trained:
+    if job.status == "Completed":
+        listener(Event("train", job.name, State.DONE, job.model))
+        return job
+    parts = [f"the training job '{job.name}' is {job.status} ({job.phase})"]
+    if job.reason:
+        parts.append(f"reason: {job.reason}")
+    parts += last
+    hint = f"what it saved until then is in {job.model}" if job.model else ""
+    raise TrainError("\n".join(parts), hint=hint)
+
+
+def _tell_lines(follower: LogFollower, name: str, listener: Listener) -> list[str]:
+    try:
+        lines = [f"{stream}: {line}" for stream, line in follower.new_lines()]
+    except AwsRefusedError as error:
+        if error.code in MISSING:
+            return []
+        lines = [f"the log can't be read: {error.message}"]
+    except AwsError as error:
+        lines = [f"the log can't be read: {error.message}"]
+    if lines:
+        listener(Event("train", name, State.NOTE, "\n".join(lines)))
+    return lines
+
+
+def _difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
+    compared = ("AlgorithmSpecification", "TrainingImage"), ("OutputDataConfig", "S3OutputPath")
+    for part, name in compared:
+        if ours[part][name] != theirs.get(part, {}).get(name):
+            return name
+    if dict(ours.get("HyperParameters", {})) != dict(theirs.get("HyperParameters", {})):
+        return "HyperParameters"
+    if _uris(ours) != _uris(theirs):
+        return "InputDataConfig"
+    return ""
+
+
+def _uris(parameters: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        channel["ChannelName"]: channel["DataSource"].get("S3DataSource", {}).get("S3Uri", "")
+        for channel in parameters.get("InputDataConfig", ())
+    }
+
+
+def _trained(answer: Mapping[str, Any]) -> Trained:
+    resources = answer.get("ResourceConfig", {})
+    return Trained(
+        name=answer["TrainingJobName"],
+        status=answer["TrainingJobStatus"],
+        phase=answer.get("SecondaryStatus", ""),
+        image=answer.get("AlgorithmSpecification", {}).get("TrainingImage", ""),
+        instance=resources.get("InstanceType", ""),
+        model=answer.get("ModelArtifacts", {}).get("S3ModelArtifacts", ""),
+        reason=answer.get("FailureReason", ""),
+        seconds=answer.get("TrainingTimeInSeconds", 0),
+        billed_s=answer.get("BillableTimeInSeconds", 0),
+    )
