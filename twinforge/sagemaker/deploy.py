@@ -185,8 +185,9 @@ def create_consistently(
 
 
 def _may_pass(error: AwsRefusedError, known: tuple[str, ...]) -> bool:
-    names_known = any(name in error.said for name in known)
-    return error.code == "ValidationException" and names_known and "@sha256:" not in error.said
+    said = error.said.lower()  # SageMaker's ARNs hold names in lower case
+    names_known = any(name.lower() in said for name in known)
+    return error.code == "ValidationException" and names_known and "@sha256:" not in said
 
 
 def _refuse_unless_ready(state: EndpointState) -> None:

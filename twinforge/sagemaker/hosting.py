@@ -38,7 +38,6 @@ STARTUP_S = (60, 3600)
 
 Source: botocore's service model, ``ProductionVariant``.
 """
-SERVERLESS_STARTUP_S = 180
 SERVERLESS_MEMORY_MB = tuple(range(1024, 6145, 1024))
 SERVERLESS_CONCURRENCY = 200
 """Source: SageMaker developer guide, "Deploy models with Amazon SageMaker Serverless Inference"."""
@@ -161,7 +160,7 @@ def hosting_requests(  # noqa: PLR0913 - an endpoint's parts, all by keyword
     names = [str(model.parameters["ModelName"]) for model in models]
     common = _common(hosting, startup_s)
     if hosting.serverless is not None:
-        variants = [_serverless(names[0], hosting, startup_s)]
+        variants = [_serverless(names[0], hosting)]
     elif hosting.is_pool:
         variants = [_pool(placements, names, common)]
     else:
@@ -268,16 +267,10 @@ def _pool(
     return parameters
 
 
-def _serverless(model: str, hosting: Hosting, startup_s: int) -> dict[str, object]:
+def _serverless(model: str, hosting: Hosting) -> dict[str, object]:
     if hosting.serverless is None or hosting.async_output or hosting.is_pool:
         message = "a serverless endpoint has no instances, and is not asynchronous"
         raise UsageError(message)
-    if startup_s > SERVERLESS_STARTUP_S:
-        message = (
-            f"the recipe's image may take {startup_s} s to start; "
-            f"a serverless endpoint waits {SERVERLESS_STARTUP_S} s"
-        )
-        raise ImpossibleError(message, hint="lower `smoke.startup_s` if the image is faster")
     return {
         "VariantName": _ALONE,
         "ModelName": model,

@@ -114,7 +114,7 @@ def find_model(service: Service, name: str) -> str:
         TrainError: It left no model, or is not there yet.
     """
     job = read_job(service, name)
-    if not job.has_ended or not job.model or job.status == "Failed":
+    if not job.model:
         message = f"the training job '{name}' has no model: it is {job.status} ({job.phase})"
         raise TrainError("\n".join([message, *filter(None, [job.reason])]))
     return job.model
@@ -206,13 +206,15 @@ def _uris(parameters: Mapping[str, Any]) -> dict[str, str]:
 
 def _trained(answer: Mapping[str, Any]) -> Trained:
     resources = answer.get("ResourceConfig", {})
+    has_model = answer["TrainingJobStatus"] in {"Completed", "Stopped"}
+    artifacts = answer.get("ModelArtifacts", {}) if has_model else {}
     return Trained(
         name=answer["TrainingJobName"],
         status=answer["TrainingJobStatus"],
         phase=answer.get("SecondaryStatus", ""),
         image=answer.get("AlgorithmSpecification", {}).get("TrainingImage", ""),
         instance=resources.get("InstanceType", ""),
-        model=answer.get("ModelArtifacts", {}).get("S3ModelArtifacts", ""),
+        model=artifacts.get("S3ModelArtifacts", ""),
         reason=answer.get("FailureReason", ""),
         seconds=answer.get("TrainingTimeInSeconds", 0),
         billed_s=answer.get("BillableTimeInSeconds", 0),
