@@ -97,7 +97,6 @@ def aws(
             "AWS_ACCESS_KEY_ID": "testing",
             "AWS_SECRET_ACCESS_KEY": "testing",
             "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
             "AWS_CONFIG_FILE": str(tmp_path / "none"),
             "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -107,6 +106,8 @@ def aws(
             "AWS_ENDPOINT_URL_S3": s3_url,
         }.items():
             monkeypatch.setenv(name, value)
+        monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+        monkeypatch.delenv("AWS_PROFILE", raising=False)
         world = AwsWorld(make_project(tmp_path / "project"), fake, wire, s3_url, capsys)
         world.release("1.0.0", cpu="a")
         yield world

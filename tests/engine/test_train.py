@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from typing import TYPE_CHECKING, Any
@@ -225,4 +224,4 @@ def test_a_model_that_is_not_there_or_too_big_leaves_no_folder(
     )
     assert big.status == 1
     assert "the model is bigger than 1,000,000 bytes" in big.err
-    assert not [name for name in os.listdir(tmp_path) if "model" in name]
+    assert not [path for path in tmp_path.iterdir() if "model" in path.name]

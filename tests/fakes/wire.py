@@ -117,66 +117,82 @@ def text_problems(shape: StringShape, value: str) -> Iterator[str]:
         yield f"'{value}' does not match {shape.name}"
 
 
+class Server(ThreadingHTTPServer):
+    """A server that brings requests to a backend, those that change state one at a time."""
+
+    daemon_threads = True
+    block_on_close = False  # boto3 keeps its connections open
+
+    def __init__(self, backend: Backend, wire: Wire) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.backend = backend
+        self.wire = wire
+        self.lock = threading.Lock()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # a client that was interrupted
+            super().handle_error(request, client_address)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Knows the control plane's one address and the runtime's."""
+
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        try:
+            if found := INVOCATION.fullmatch(self.path):
+                self._invoke(found["name"], body)
+            else:
+                kind = {"Content-Type": "application/x-amz-json-1.1"}
+                self._send(200, self._operate(body), kind)
+        except RefusedError as error:
+            told = {"__type": error.code, "message": str(error), **error.more}
+            headers = {"x-amzn-ErrorType": error.code, "Content-Type": "application/json"}
+            self._send(error.status, json.dumps(told).encode(), headers)
+
+    def _invoke(self, endpoint: str, body: bytes) -> None:
+        answer = self.server.backend.invoke(endpoint, dict(self.headers), body)
+        headers = {
+            "Content-Type": answer.content_type,
+            "x-Amzn-Invoked-Production-Variant": answer.variant,
+        }
+        self._send(200, answer.body, headers)
+
+    def _operate(self, body: bytes) -> bytes:
+        prefix, _, operation = self.headers["X-Amz-Target"].partition(".")
+        shapes = model(TARGETS[prefix]).operation_model(operation)
+        parameters = json.loads(body or b"{}")
+        if wrong := problems(shapes.input_shape, parameters):
+            said = f"{operation}: {'; '.join(wrong)}"
+            raise RefusedError(code="ValidationException", said=said)
+        with self.server.lock:
+            answer = self.server.backend.handle(operation, parameters)
+        if wrong := problems(shapes.output_shape, answer):
+            said = f"{operation}: {'; '.join(wrong)}"
+            self.server.wire.mistakes.append(said)
+            raise RefusedError(code="InternalFailure", said=said, status=500)
+        return json.dumps(answer, default=datetime.timestamp).encode()
+
+    def _send(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its own name
+        pass
+
+
 @contextmanager
 def serving(backend: Backend) -> Iterator[Wire]:
     """Serve a backend on a free loopback port."""
-    lock = threading.Lock()
     wire = Wire("")
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            try:
-                if found := INVOCATION.fullmatch(self.path):
-                    answer = backend.invoke(found["name"], dict(self.headers), body)
-                    headers = {
-                        "Content-Type": answer.content_type,
-                        "x-Amzn-Invoked-Production-Variant": answer.variant,
-                    }
-                    self._send(200, answer.body, headers)
-                    return
-                self._send(200, self._operate(body), {"Content-Type": "application/x-amz-json-1.1"})
-            except RefusedError as error:
-                told = {"__type": error.code, "message": str(error), **error.more}
-                headers = {"x-amzn-ErrorType": error.code, "Content-Type": "application/json"}
-                self._send(error.status, json.dumps(told).encode(), headers)
-
-        def _operate(self, body: bytes) -> bytes:
-            prefix, _, operation = self.headers["X-Amz-Target"].partition(".")
-            shapes = model(TARGETS[prefix]).operation_model(operation)
-            parameters = json.loads(body or b"{}")
-            if wrong := problems(shapes.input_shape, parameters):
-                said = f"{operation}: {'; '.join(wrong)}"
-                raise RefusedError(code="ValidationException", said=said)
-            with lock:
-                answer = backend.handle(operation, parameters)
-            if wrong := problems(shapes.output_shape, answer):
-                wire.mistakes.append(f"{operation}: {'; '.join(wrong)}")
-                raise RefusedError(code="InternalFailure", said=wire.mistakes[-1], status=500)
-            return json.dumps(answer, default=datetime.timestamp).encode()
-
-        def _send(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its own name
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        block_on_close = False  # boto3 keeps its connections open
-
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            if not isinstance(sys.exception(), ConnectionError):  # a client that was interrupted
-                super().handle_error(request, client_address)
-
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server(backend, wire)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     wire.url = f"http://127.0.0.1:{server.server_port}"

@@ -49,10 +49,15 @@ def wait_options(command: Command) -> Command:
 
 
 def open_account(environ: Mapping[str, str], region: str, profile: str) -> Account:
-    """Return whose AWS it is; certificates are those of SSL_CERT_FILE, else boto3's own choice."""
+    """Return whose AWS it is, with what boto3 does not read from the environment by itself.
+
+    That is ``AWS_REGION``, which other SDKs know, and ``SSL_CERT_FILE``.
+
+    Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html
+    """
     named = environ.get("AWS_CA_BUNDLE") or environ.get("SSL_CERT_FILE") or ""
     bundle = Path(named) if named and Path(named).is_file() else None
-    return Account(region, profile, bundle)
+    return Account(region or environ.get("AWS_REGION", ""), profile, bundle)
 
 
 def open_patience(poll_s: float, limit_s: float, *, default_limit_s: float) -> Patience:

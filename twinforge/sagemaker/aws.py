@@ -180,7 +180,7 @@ def asking(service: str, what: str) -> Iterator[None]:
         raise AwsError(message, hint="run 'aws configure' or 'aws sso login'") from error
     except NoRegionError as error:
         message = f"{what}: no AWS region is given"
-        raise AwsError(message, hint="give --region, or set AWS_REGION") from error
+        raise AwsError(message, hint="give --region, or set AWS_DEFAULT_REGION") from error
     except ProfileNotFound as error:
         message = f"{what}: there is no such AWS profile: {error}"
         raise AwsError(message, hint="see 'aws configure list-profiles'") from error
