@@ -30,7 +30,7 @@ pytestmark = pytest.mark.engine
 TOKEN = "123456789012-auth-token"  # what moto's get_authorization_token holds
 HOST = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"
-CPU, CUDA = "cpu-py3.11-debian12", "cu129-py3.11-debian12"
+CPU, CUDA = "cpu-py3.11-debian12", "cu118-py3.11-debian12"
 QUICK = ("--poll", "0.05")
 
 
@@ -47,6 +47,9 @@ def moto_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def push(project: Project, moto_url: str, folder: Path) -> dict[str, str]:
     """Build, smoke and push; return the engine's image ids by the registry's digests."""
+    project.edit("matrix.yaml", "cu129", "cu118")
+    project.edit("matrix.yaml", 'cuda: "12.9"', 'cuda: "11.8"')  # the last that knows ml.p2
+    project.must("lock")
     project.must("render")
     project.must("build", "tiny")
     project.must("smoke", "tiny")
@@ -87,7 +90,7 @@ def test_a_model_that_the_cuda_image_learned_is_served_by_the_cpu_image(
                 },
             )
             trained = project.must(
-                *("train", "tiny", "--instance", "ml.g5.xlarge", "--role", ROLE, *QUICK),
+                *("train", "tiny", "--instance", "ml.p2.xlarge", "--role", ROLE, *QUICK),
                 *("--channel", "training=smoke/training", "--output", "s3://models/tiny"),
                 *("--name", "first"),
             )
@@ -107,7 +110,7 @@ def test_a_model_that_the_cuda_image_learned_is_served_by_the_cpu_image(
             assert json.loads(project.read("model/model.json")) == {"mean": 3}
 
             failed = project.run(
-                *("train", "tiny", "--instance", "ml.g5.xlarge", "--role", ROLE, *QUICK),
+                *("train", "tiny", "--instance", "ml.p2.xlarge", "--role", ROLE, *QUICK),
                 *("--output", "s3://models/tiny", "--name", "without-data"),
             )
             assert failed.status == 1
