@@ -59,22 +59,48 @@ def extract_model(
 
 
 class _Bounded:
-    """A reader that refuses to give more than was allowed, in all and at once."""
+    """A file to read forwards, which refuses to give more than was allowed, in all and at once.
+
+    It goes back by one byte, as tarfile does to see whether a member is whole; a compressed stream
+    would begin again for that.
+    """
 
     def __init__(self, stream: gzip.GzipFile, limit: int) -> None:
         self._stream = stream
         self._left = limit
+        self._at = 0
+        self._last = b""
+        self._is_back = False
+
+    def tell(self) -> int:
+        return self._at - self._is_back
+
+    def seek(self, position: int) -> int:
+        if position == self._at - 1 and self._last:
+            self._is_back = True
+            return position
+        self._is_back = False
+        if position < self._at:
+            message = "the archive can only be read forwards"
+            raise tarfile.ReadError(message)
+        while self._at < position and self.read(min(position - self._at, _READ_LIMIT)):
+            pass
+        return self._at
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= _READ_LIMIT:
             message = "the archive has a header of an absurd size"
             raise TwinforgeError(message)
-        data = self._stream.read(size)
+        begin = self._last if self._is_back and size else b""
+        self._is_back = self._is_back and not size
+        data = self._stream.read(size - len(begin))
+        self._at += len(data)
         self._left -= len(data)
+        self._last = data[-1:] or self._last
         if self._left < 0:
             message = "the archive unpacks to more than is allowed"
             raise TwinforgeError(message, hint="raise --max-size if the model is that big")
-        return data
+        return begin + data
 
 
 def _extract(
@@ -86,8 +112,8 @@ def _extract(
         with (
             gzip.open(archive, "rb") as stream,
             tarfile.open(
-                fileobj=_Bounded(stream, max_bytes + _OVERHEAD_BYTES),  # type: ignore[call-overload] # a stream needs only read
-                mode="r|",
+                fileobj=_Bounded(stream, max_bytes + _OVERHEAD_BYTES),  # type: ignore[call-overload] # reading needs no more
+                mode="r:",
             ) as tar,
         ):
             for member in tar:
