@@ -90,9 +90,7 @@ def carry_out(  # noqa: PLR0913 - what, by whom and how, all by keyword
     if not already and not is_under_way:
         _make_parts(plan, service, patience, listener)
         request = plan.update if before is not None else plan.create
-        create_consistently(
-            service, request, known=(plan.config_name,), patience=patience, listener=listener
-        )
+        _send_move(plan, request, service, patience, listener)
         if before is not None:
             _remember(service, before)
     if not wait and not already:
@@ -204,28 +202,72 @@ def _make_parts(plan: Deployment, service: Service, patience: Patience, listener
     roles = tuple({str(model.parameters["ExecutionRoleArn"]) for model in plan.models})
     for model in plan.models:
         name = str(model.parameters["ModelName"])
-        found = find_or_none(service, "DescribeModel", {"ModelName": name})
-        if found is None:
-            create_consistently(service, model, known=roles, patience=patience, listener=listener)
+        if _make(service, model, "DescribeModel", "ModelName", roles, patience, listener):
             listener(Event("deploy", plan.endpoint, State.NOTE, f"made the model {name}"))
-        else:
-            _refuse_other(name, model.parameters, found, "PrimaryContainer")
-    asked = {"EndpointConfigName": plan.config_name}
-    found = find_or_none(service, "DescribeEndpointConfig", asked)
-    if found is None:
-        names = tuple(str(model.parameters["ModelName"]) for model in plan.models)
-        create_consistently(service, plan.config, known=names, patience=patience, listener=listener)
+    names = tuple(str(model.parameters["ModelName"]) for model in plan.models)
+    describe = ("DescribeEndpointConfig", "EndpointConfigName")
+    if _make(service, plan.config, *describe, names, patience, listener):
         text = f"made the endpoint config {plan.config_name}"
         listener(Event("deploy", plan.endpoint, State.NOTE, text))
 
 
-def _refuse_other(name: str, ours: Mapping[str, Any], theirs: Mapping[str, Any], part: str) -> None:
-    """What is named by our content holds it, unless somebody else took the name."""
-    image = str(ours[part]["Image"])
-    other = str(theirs.get(part, {}).get("Image", ""))
-    if other != image:
-        message = f"the model '{name}' is there with the image {other}, not {image}"
-        raise DeployError(message, hint="delete it: somebody else made it")
+def _make(  # noqa: PLR0913, PLR0917 - one step with all that it needs
+    service: Service,
+    request: Request,
+    describe: str,
+    key: str,
+    known: tuple[str, ...],
+    patience: Patience,
+    listener: Listener,
+) -> bool:
+    """Make what is not there; return whether we did.
+
+    Its name says its content. One that somebody else gave the name to is refused, and one that a
+    request made whose answer was lost is taken.
+    """
+    asked = {key: request.parameters[key]}
+    found = find_or_none(service, describe, asked)
+    if found is None:
+        try:
+            create_consistently(service, request, known=known, patience=patience, listener=listener)
+        except AwsRefusedError:
+            found = find_or_none(service, describe, asked)
+            if found is None:
+                raise
+        else:
+            return True
+    if _content(found) != _content(request.parameters):
+        message = f"'{asked[key]}' is there and holds something else: somebody else made it"
+        raise DeployError(message, hint="delete it if nobody needs it")
+    return False
+
+
+def _content(parameters: Mapping[str, Any]) -> tuple[object, ...]:
+    """What matters of a model or an endpoint config; SageMaker's defaults stay out of it."""
+    container = parameters.get("PrimaryContainer", {})
+    variants = parameters.get("ProductionVariants", ())
+    return (
+        container.get("Image"),
+        container.get("ModelDataUrl"),
+        [(one.get("ModelName"), one.get("InstanceType")) for one in variants],
+    )
+
+
+def _send_move(
+    plan: Deployment,
+    request: Request,
+    service: Service,
+    patience: Patience,
+    listener: Listener,
+) -> None:
+    """Set the endpoint in motion; a refusal counts for nothing where it is on its way already."""
+    known = (plan.config_name,)
+    try:
+        create_consistently(service, request, known=known, patience=patience, listener=listener)
+    except AwsRefusedError:
+        state = find_endpoint(service, plan.endpoint)
+        if state is None or state.target != plan.config_name:
+            raise
 
 
 def _remember(service: Service, before: EndpointState) -> None:
