@@ -225,3 +225,10 @@ def test_a_model_that_is_not_there_or_too_big_leaves_no_folder(
     assert big.status == 1
     assert "the model is bigger than 1,000,000 bytes" in big.err
     assert not [path for path in tmp_path.iterdir() if "model" in path.name]
+
+
+def test_a_log_that_may_not_be_read_is_said_once_and_ends_nothing(aws: AwsWorld) -> None:
+    aws.fake.fail_next("DescribeLogStreams", "AccessDeniedException", "not authorized", times=99)
+    ran = train(aws)
+    assert (ran.status, ran.out) == (0, f"{MODEL}\n")
+    assert ran.err.count("the log can't be read: DescribeLogStreams: logs answers Access") == 1

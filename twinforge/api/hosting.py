@@ -151,14 +151,7 @@ def deploy(
         DeployError: It does not.
         AwsError: AWS said no, or could not be used.
     """
-    return carry_out(
-        planned,
-        service=services.sagemaker,
-        logs=services.logs,
-        patience=services.patience,
-        listener=listener,
-        wait=wait,
-    )
+    return carry_out(planned, services.means("deploy", listener), wait=wait)
 
 
 def status(services: Services, name: str) -> EndpointState:
@@ -203,15 +196,7 @@ def rollback(
     target = rollback_target(state, marks, configs, asked=to)
     if dry_run or (target == state.config and state.status == "InService"):
         return state, target
-    moved = move_endpoint(
-        state,
-        target,
-        service=services.sagemaker,
-        logs=services.logs,
-        patience=services.patience,
-        listener=listener,
-    )
-    return moved, target
+    return move_endpoint(state, target, services.means("rollback", listener)), target
 
 
 def delete(services: Services, name: str, *, wait: bool, listener: Listener) -> bool:
@@ -226,5 +211,5 @@ def delete(services: Services, name: str, *, wait: bool, listener: Listener) -> 
     if state.status != "Deleting":
         services.sagemaker.call("DeleteEndpoint", {"EndpointName": name})
     if wait:
-        wait_for_rest(services.sagemaker, name, patience=services.patience, listener=listener)
+        wait_for_rest(services.means("delete", listener), name)
     return True

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from twinforge.sagemaker.aws import Account, AwsService
+from twinforge.sagemaker.means import Means
 from twinforge.sagemaker.patience import Patience
 from twinforge.sagemaker.storage import S3
 
 if TYPE_CHECKING:
+    from twinforge.events import Listener
     from twinforge.sagemaker.aws import Service
     from twinforge.sagemaker.storage import Storage
 
@@ -24,6 +26,10 @@ class Services:
     logs: Service
     storage: Storage
     patience: Patience
+
+    def means(self, stage: str, listener: Listener) -> Means:
+        """Return what a verb needs that changes something."""
+        return Means(stage, self.sagemaker, self.logs, self.patience, listener)
 
 
 def connect(account: Account, patience: Patience | None = None) -> Services:

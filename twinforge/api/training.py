@@ -84,18 +84,9 @@ def train(planned: TrainingPlan, services: Services, *, listener: Listener, wait
     """
     for one in planned.uploads:
         upload(services.storage, one, listener=listener)
-    started = start(
-        services.sagemaker, planned.request, patience=services.patience, listener=listener
-    )
-    if not wait:
-        return started
-    return follow(
-        services.sagemaker,
-        services.logs,
-        started.name,
-        patience=services.patience,
-        listener=listener,
-    )
+    means = services.means("train", listener)
+    started = start(means, planned.request)
+    return follow(means, started.name) if wait else started
 
 
 def fetch_model(

@@ -9,25 +9,23 @@ Source: botocore's waiter ``EndpointInService``; API reference, ``DeployedImage`
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twinforge.errors import AwsRefusedError, DeployError
-from twinforge.events import Event, State
-from twinforge.sagemaker.aws import find_or_none
+from twinforge.events import State
 from twinforge.sagemaker.endpoint import EndpointState, find_endpoint, wait_for_rest
 from twinforge.sagemaker.logs import endpoint_group, last_lines
+from twinforge.sagemaker.make import make_parts, send_consistently
 from twinforge.sagemaker.naming import PREVIOUS_TAG, tags
 from twinforge.sagemaker.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from twinforge.events import Listener
-    from twinforge.sagemaker.aws import Service
     from twinforge.sagemaker.deployment import Deployment
-    from twinforge.sagemaker.patience import Patience
+    from twinforge.sagemaker.means import Means
 
-__all__ = ["Deployed", "carry_out", "create_consistently", "move_endpoint", "prove"]
+__all__ = ["Deployed", "carry_out", "move_endpoint", "prove"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +60,7 @@ class Deployed:
         }
 
 
-def carry_out(  # noqa: PLR0913 - what, by whom and how, all by keyword
-    plan: Deployment,
-    *,
-    service: Service,
-    logs: Service,
-    patience: Patience,
-    listener: Listener,
-    wait: bool = True,
-) -> Deployed:
+def carry_out(plan: Deployment, means: Means, *, wait: bool = True) -> Deployed:
     """Bring an endpoint to a plan; the same plan again is a success without a write.
 
     An update that is already under way to the same endpoint config is waited for.
@@ -81,57 +71,51 @@ def carry_out(  # noqa: PLR0913 - what, by whom and how, all by keyword
         AwsRefusedError: AWS said no; the endpoint is as it was.
         AwsError: AWS could not be used.
     """
-    before = find_endpoint(service, plan.endpoint)
+    before = find_endpoint(means.sagemaker, plan.endpoint)
     previous = before.config if before is not None else ""
     is_under_way = before is not None and before.is_moving and before.target == plan.config_name
     already = before is not None and before.status == "InService" and previous == plan.config_name
-    if before is not None and not already and not is_under_way:
-        _refuse_unless_ready(before)
     if not already and not is_under_way:
-        _make_parts(plan, service, patience, listener)
-        request = plan.update if before is not None else plan.create
-        _send_move(plan, request, service, patience, listener)
         if before is not None:
-            _remember(service, before)
+            _refuse_unless_ready(before)
+        make_parts(plan, means)
+        _send(means, plan.update if before is not None else plan.create, plan.config_name)
+        if before is not None:
+            _remember(means, before)
     if not wait and not already:
         return Deployed(
             plan.endpoint, plan.config_name, previous, already, proved=False, digests={}
         )
-    state = (
-        before
-        if already
-        else wait_for_rest(service, plan.endpoint, patience=patience, listener=listener)
-    )
-    proved = _judge(plan, state, previous, service, logs, patience, listener)
-    digests = {one.name: one.digests for one in proved.variants}
-    listener(Event("deploy", plan.endpoint, State.DONE, f"runs {plan.config_name}"))
+    state = before if already else wait_for_rest(means, plan.endpoint)
+    problem = prove(plan, state) if state is not None else "it is gone"
+    if state is None or problem:
+        failure = _failure(means, plan.endpoint, plan.config_name, state, problem)
+        if state is not None and previous and _is_success_to_sagemaker(state, plan, previous):
+            move_endpoint(state, previous, means)
+            failure.hint = f"it was rolled back to '{previous}'"
+        raise failure
+    digests = {one.name: one.digests for one in state.variants}
+    means.tell(plan.endpoint, State.DONE, f"runs {plan.config_name}")
     return Deployed(
         plan.endpoint, plan.config_name, previous, already, proved=True, digests=digests
     )
 
 
-def move_endpoint(  # noqa: PLR0913 - what, by whom and how, all by keyword
-    before: EndpointState,
-    config: str,
-    *,
-    service: Service,
-    logs: Service,
-    patience: Patience,
-    listener: Listener,
-) -> EndpointState:
+def move_endpoint(before: EndpointState, config: str, means: Means) -> EndpointState:
     """Move an endpoint to a config that is there, and wait until it runs it.
 
     Raises:
         DeployError: The endpoint is busy or failed, or does not run the config afterwards.
+        AwsError: AWS said no, or could not be used.
     """
     _refuse_unless_ready(before)
-    request = Request("UpdateEndpoint", {"EndpointName": before.name, "EndpointConfigName": config})
-    create_consistently(service, request, known=(config,), patience=patience, listener=listener)
-    _remember(service, before)
-    state = wait_for_rest(service, before.name, patience=patience, listener=listener)
+    names = {"EndpointName": before.name, "EndpointConfigName": config}
+    _send(means, Request("UpdateEndpoint", names), config)
+    _remember(means, before)
+    state = wait_for_rest(means, before.name)
     if state is None or state.status != "InService" or state.config != config:
-        raise _failure(before.name, config, state, logs)
-    listener(Event("deploy", before.name, State.DONE, f"runs {config}"))
+        raise _failure(means, before.name, config, state)
+    means.tell(before.name, State.DONE, f"runs {config}")
     return state
 
 
@@ -153,39 +137,9 @@ def prove(plan: Deployment, state: EndpointState) -> str:
     return ""
 
 
-def create_consistently(
-    service: Service,
-    request: Request,
-    *,
-    known: tuple[str, ...],
-    patience: Patience,
-    listener: Listener,
-) -> Mapping[str, Any]:
-    """Send a request that names things which were just made and may not be seen everywhere yet.
-
-    A refusal is tried again only when it is a ``ValidationException`` that names one of ``known``,
-    which exist, and no image; every other is definite.
-
-    Source: API reference, ``CreateEndpoint``, on eventually consistent reads.
-
-    Raises:
-        AwsRefusedError: A definite "no", or the same one to the end.
-    """
-    for is_last in patience.consistent():
-        try:
-            return service.call(request.operation, request.parameters)
-        except AwsRefusedError as error:
-            if is_last or not _may_pass(error, known):
-                raise
-            text = f"{request.operation}: not visible everywhere yet, trying again: {error.said}"
-            listener(Event("deploy", known[0], State.NOTE, text))
-    raise AssertionError  # pragma: no cover - the last try returns or raises
-
-
-def _may_pass(error: AwsRefusedError, known: tuple[str, ...]) -> bool:
-    said = error.said.lower()  # SageMaker's ARNs hold names in lower case
-    names_known = any(name.lower() in said for name in known)
-    return error.code == "ValidationException" and names_known and "@sha256:" not in said
+def _is_success_to_sagemaker(state: EndpointState, plan: Deployment, previous: str) -> bool:
+    """Whether it is for us to put the old config back: SageMaker sees nothing wrong."""
+    return state.status == "InService" and state.config == plan.config_name != previous
 
 
 def _refuse_unless_ready(state: EndpointState) -> None:
@@ -198,115 +152,30 @@ def _refuse_unless_ready(state: EndpointState) -> None:
         raise DeployError(message, hint=hint)
 
 
-def _make_parts(plan: Deployment, service: Service, patience: Patience, listener: Listener) -> None:
-    roles = tuple({str(model.parameters["ExecutionRoleArn"]) for model in plan.models})
-    for model in plan.models:
-        name = str(model.parameters["ModelName"])
-        if _make(service, model, "DescribeModel", "ModelName", roles, patience, listener):
-            listener(Event("deploy", plan.endpoint, State.NOTE, f"made the model {name}"))
-    names = tuple(str(model.parameters["ModelName"]) for model in plan.models)
-    describe = ("DescribeEndpointConfig", "EndpointConfigName")
-    if _make(service, plan.config, *describe, names, patience, listener):
-        text = f"made the endpoint config {plan.config_name}"
-        listener(Event("deploy", plan.endpoint, State.NOTE, text))
-
-
-def _make(  # noqa: PLR0913, PLR0917 - one step with all that it needs
-    service: Service,
-    request: Request,
-    describe: str,
-    key: str,
-    known: tuple[str, ...],
-    patience: Patience,
-    listener: Listener,
-) -> bool:
-    """Make what is not there; return whether we did.
-
-    Its name says its content. One that somebody else gave the name to is refused, and one that a
-    request made whose answer was lost is taken.
-    """
-    asked = {key: request.parameters[key]}
-    found = find_or_none(service, describe, asked)
-    if found is None:
-        try:
-            create_consistently(service, request, known=known, patience=patience, listener=listener)
-        except AwsRefusedError:
-            found = find_or_none(service, describe, asked)
-            if found is None:
-                raise
-        else:
-            return True
-    if _content(found) != _content(request.parameters):
-        message = f"'{asked[key]}' is there and holds something else: somebody else made it"
-        raise DeployError(message, hint="delete it if nobody needs it")
-    return False
-
-
-def _content(parameters: Mapping[str, Any]) -> tuple[object, ...]:
-    """What matters of a model or an endpoint config; SageMaker's defaults stay out of it."""
-    container = parameters.get("PrimaryContainer", {})
-    variants = parameters.get("ProductionVariants", ())
-    return (
-        container.get("Image"),
-        container.get("ModelDataUrl"),
-        [(one.get("ModelName"), one.get("InstanceType")) for one in variants],
-    )
-
-
-def _send_move(
-    plan: Deployment,
-    request: Request,
-    service: Service,
-    patience: Patience,
-    listener: Listener,
-) -> None:
+def _send(means: Means, request: Request, config: str) -> None:
     """Set the endpoint in motion; a refusal counts for nothing where it is on its way already."""
-    known = (plan.config_name,)
     try:
-        create_consistently(service, request, known=known, patience=patience, listener=listener)
+        send_consistently(means, request, known=(config,))
     except AwsRefusedError:
-        state = find_endpoint(service, plan.endpoint)
-        if state is None or state.target != plan.config_name:
+        state = find_endpoint(means.sagemaker, str(request.parameters["EndpointName"]))
+        if state is None or state.target != config:
             raise
 
 
-def _remember(service: Service, before: EndpointState) -> None:
+def _remember(means: Means, before: EndpointState) -> None:
     mark = tags({PREVIOUS_TAG: before.config})
-    service.call("AddTags", {"ResourceArn": before.arn, "Tags": mark})
-
-
-def _judge(  # noqa: PLR0913, PLR0917 - one question with all that it needs
-    plan: Deployment,
-    state: EndpointState | None,
-    previous: str,
-    service: Service,
-    logs: Service,
-    patience: Patience,
-    listener: Listener,
-) -> EndpointState:
-    problem = prove(plan, state) if state is not None else "it is gone"
-    if state is not None and not problem:
-        return state
-    failure = _failure(plan.endpoint, plan.config_name, state, logs, problem=problem)
-    is_on_new = state is not None and state.status == "InService" and state.config != previous
-    if state is not None and is_on_new and previous and state.config == plan.config_name:
-        # SageMaker calls it a success, so that it is for us to put the old config back.
-        move_endpoint(
-            state, previous, service=service, logs=logs, patience=patience, listener=listener
-        )
-        failure.hint = f"it was rolled back to '{previous}'"
-    raise failure
+    means.sagemaker.call("AddTags", {"ResourceArn": before.arn, "Tags": mark})
 
 
 def _failure(
-    endpoint: str, config: str, state: EndpointState | None, logs: Service, *, problem: str = ""
+    means: Means, endpoint: str, config: str, state: EndpointState | None, problem: str = ""
 ) -> DeployError:
     reason = state.reason if state is not None else ""
     problem = problem or (f"it is {state.status} on '{state.config}'" if state else "it is gone")
     parts = [f"the endpoint '{endpoint}' does not run '{config}': {problem}"]
     if reason:
         parts.append(f"reason: {reason}")
-    parts.append(last_lines(logs, endpoint_group(endpoint)))
+    parts.append(last_lines(means.logs, endpoint_group(endpoint)))
     hint = ""
     if state is not None and state.status == "InService":
         hint = f"SageMaker rolled it back; it serves '{state.config}' as before"

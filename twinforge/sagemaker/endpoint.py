@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from twinforge.errors import DeployError
-from twinforge.events import Event, State
+from twinforge.events import State
 from twinforge.sagemaker.aws import find_or_none
 from twinforge.sagemaker.deployment import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from twinforge.events import Listener
     from twinforge.sagemaker.aws import Service
-    from twinforge.sagemaker.patience import Patience
+    from twinforge.sagemaker.means import Means
 
 __all__ = ["EndpointState", "VariantState", "find_endpoint", "wait_for_rest"]
 
@@ -104,9 +103,7 @@ def find_endpoint(service: Service, name: str) -> EndpointState | None:
     return None if answer is None else _state(answer)
 
 
-def wait_for_rest(
-    service: Service, name: str, *, patience: Patience, listener: Listener
-) -> EndpointState | None:
+def wait_for_rest(means: Means, name: str) -> EndpointState | None:
     """Wait until nothing moves any more; None when the endpoint is gone.
 
     Raises:
@@ -114,18 +111,16 @@ def wait_for_rest(
         AwsError: AWS could not be used.
     """
     told = status = ""
-    state: EndpointState | None = None
-    listener(Event("deploy", name, State.STARTED))
-    for _ in patience.looks():
-        state = find_endpoint(service, name)
+    means.tell(name, State.STARTED)
+    for _ in means.patience.looks():
+        state = find_endpoint(means.sagemaker, name)
         if state is None or not state.is_moving:
             return state
         text = _progress(state)
         if text != told:
-            is_new = state.status != status
-            listener(Event("deploy", name, State.NOTE if is_new else State.PROGRESS, text))
+            means.tell(name, State.NOTE if state.status != status else State.PROGRESS, text)
             told, status = text, state.status
-    message = f"the endpoint '{name}' is still {status} after {patience.limit_s:.0f} s"
+    message = f"the endpoint '{name}' is still {status} after {means.patience.limit_s:.0f} s"
     raise DeployError(message, hint=f"it goes on; see `twinforge endpoint status {name}`")
 
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from twinforge.errors import AwsError, AwsRefusedError, TrainError, UsageError
-from twinforge.events import Event, State
-from twinforge.sagemaker.aws import MISSING, find_or_none
-from twinforge.sagemaker.deploy import create_consistently
+from twinforge.errors import AwsError, TrainError, UsageError
+from twinforge.events import State
+from twinforge.sagemaker.aws import find_or_none
 from twinforge.sagemaker.logs import LogFollower, training_group
+from twinforge.sagemaker.make import send_consistently
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from twinforge.events import Listener
     from twinforge.sagemaker.aws import Service
-    from twinforge.sagemaker.patience import Patience
+    from twinforge.sagemaker.means import Means
     from twinforge.sagemaker.request import Request
 
 __all__ = ["Trained", "find_model", "follow", "read_job", "start", "stop"]
@@ -71,7 +70,7 @@ class Trained:
         }
 
 
-def start(service: Service, request: Request, *, patience: Patience, listener: Listener) -> Trained:
+def start(means: Means, request: Request) -> Trained:
     """Start a job; one of that name with the same image, data and output is taken as it is.
 
     Raises:
@@ -80,17 +79,17 @@ def start(service: Service, request: Request, *, patience: Patience, listener: L
         AwsError: AWS could not be used.
     """
     name = str(request.parameters["TrainingJobName"])
-    found = find_or_none(service, "DescribeTrainingJob", {"TrainingJobName": name})
+    found = find_or_none(means.sagemaker, "DescribeTrainingJob", {"TrainingJobName": name})
     if found is not None:
         if other := _difference(request.parameters, found):
             message = f"there is another training job '{name}': its {other} differs"
             raise UsageError(message, hint="give another --name")
-        listener(Event("train", name, State.NOTE, "it was started before"))
+        means.tell(name, State.NOTE, "it was started before")
         return _trained(found)
     role = str(request.parameters["RoleArn"])
-    create_consistently(service, request, known=(role,), patience=patience, listener=listener)
-    listener(Event("train", name, State.NOTE, "started"))
-    return read_job(service, name)
+    send_consistently(means, request, known=(role,))
+    means.tell(name, State.NOTE, "it was started")
+    return read_job(means.sagemaker, name)
 
 
 def read_job(service: Service, name: str) -> Trained:
@@ -120,28 +119,28 @@ def find_model(service: Service, name: str) -> str:
     return job.model
 
 
-def follow(
-    service: Service, logs: Service, name: str, *, patience: Patience, listener: Listener
-) -> Trained:
+def follow(means: Means, name: str) -> Trained:
     """Tell the listener of a job's status and log until it has ended.
 
     Raises:
         TrainError: It failed, was stopped, or still runs when patience ends.
     """
-    follower = LogFollower(logs, training_group(), f"{name}/")
+    follower = LogFollower(means.logs, training_group(), f"{name}/")
     last: list[str] = []
     phase = ""
-    listener(Event("train", name, State.STARTED))
-    for _ in patience.looks():
-        job = read_job(service, name)
-        last = [*last, *_tell_lines(follower, name, listener)][-_SHOWN_LINES:]
+    means.tell(name, State.STARTED)
+    for _ in means.patience.looks():
+        job = read_job(means.sagemaker, name)
+        last = [*last, *_tell_lines(means, follower, name, last)][-_SHOWN_LINES:]
         if job.phase != phase:
             phase = job.phase
-            listener(Event("train", name, State.NOTE, phase))
+            means.tell(name, State.NOTE, phase)
         if job.has_ended:
-            return _judge(job, last, listener)
-    message = f"the training job '{name}' still runs after {patience.limit_s:.0f} s"
-    raise TrainError(message, hint=_go_on(name))
+            _refuse_unless_complete(job, last)
+            means.tell(name, State.DONE, job.model)
+            return job
+    message = f"the training job '{name}' still runs after {means.patience.limit_s:.0f} s"
+    raise TrainError(message, hint=f"it goes on; stop it with `twinforge job stop {name}`")
 
 
 def stop(service: Service, name: str) -> None:
@@ -155,33 +154,26 @@ def stop(service: Service, name: str) -> None:
     service.call("StopTrainingJob", {"TrainingJobName": name})
 
 
-def _go_on(name: str) -> str:
-    return f"it goes on; stop it with `twinforge job stop {name}`"
-
-
-def _judge(job: Trained, last: list[str], listener: Listener) -> Trained:
+def _refuse_unless_complete(job: Trained, last: list[str]) -> None:
     if job.status == "Completed":
-        listener(Event("train", job.name, State.DONE, job.model))
-        return job
+        return
     parts = [f"the training job '{job.name}' is {job.status} ({job.phase})"]
     if job.reason:
         parts.append(f"reason: {job.reason}")
-    parts += last
     hint = f"what it saved until then is in {job.model}" if job.model else ""
-    raise TrainError("\n".join(parts), hint=hint)
+    raise TrainError("\n".join([*parts, *last]), hint=hint)
 
 
-def _tell_lines(follower: LogFollower, name: str, listener: Listener) -> list[str]:
+def _tell_lines(means: Means, follower: LogFollower, name: str, last: list[str]) -> list[str]:
+    """A log that can't be read is said once, and ends nothing."""
     try:
         lines = [f"{stream}: {line}" for stream, line in follower.new_lines()]
-    except AwsRefusedError as error:
-        if error.code in MISSING:
-            return []
-        lines = [f"the log can't be read: {error.message}"]
     except AwsError as error:
         lines = [f"the log can't be read: {error.message}"]
+        if last[-1:] == lines:
+            return []
     if lines:
-        listener(Event("train", name, State.NOTE, "\n".join(lines)))
+        means.tell(name, State.NOTE, "\n".join(lines))
     return lines
 
 

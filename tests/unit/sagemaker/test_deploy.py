@@ -9,10 +9,12 @@ import pytest
 from tests.unit.sagemaker.doubles import FakeService, refused
 from twinforge.errors import AwsRefusedError, DeployError, UsageError
 from twinforge.events import ignore
-from twinforge.sagemaker.deploy import carry_out, create_consistently, prove
+from twinforge.sagemaker.deploy import carry_out, prove
 from twinforge.sagemaker.deployment import Deployment, digests_by_variant
 from twinforge.sagemaker.endpoint import EndpointState, VariantState
 from twinforge.sagemaker.history import Config, rollback_target
+from twinforge.sagemaker.make import send_consistently
+from twinforge.sagemaker.means import Means
 from twinforge.sagemaker.patience import Patience
 from twinforge.sagemaker.request import Request
 from twinforge.sagemaker.rollout import Rollout, deployment_config
@@ -86,8 +88,8 @@ def test_only_what_names_something_that_exists_is_tried_again(
     slept: list[float] = []
     service = FakeService({"CreateEndpoint": [error]})
     with pytest.raises(AwsRefusedError):
-        create_consistently(
-            service, NOTHING, known=("words-1",), patience=sleeper(slept), listener=ignore
+        send_consistently(
+            Means("deploy", service, service, sleeper(slept), ignore), NOTHING, known=("words-1",)
         )
     assert len(service.calls) == tries
     assert len(slept) == tries - 1
@@ -121,7 +123,7 @@ def test_a_success_of_sagemakers_that_runs_another_image_is_rolled_back_by_us() 
     )
     logs = FakeService({"DescribeLogStreams": [refused("no", "ResourceNotFoundException")]})
     with pytest.raises(DeployError, match=f"'AllTraffic' runs {B} instead") as caught:
-        carry_out(PLAN, service=service, logs=logs, patience=sleeper([]), listener=ignore)
+        carry_out(PLAN, Means("deploy", service, logs, sleeper([]), ignore))
     assert caught.value.hint == "it was rolled back to 'words-old'"
     assert "no container got as far as starting" in caught.value.message
     moves = [p["EndpointConfigName"] for name, p in service.calls if name == "UpdateEndpoint"]
@@ -138,7 +140,7 @@ def test_logs_that_can_not_be_read_do_not_hide_the_failure() -> None:
     )
     logs = FakeService({"DescribeLogStreams": [refused("no", "AccessDeniedException")]})
     with pytest.raises(DeployError, match="it is Failed") as caught:
-        carry_out(PLAN, service=service, logs=logs, patience=sleeper([]), listener=ignore)
+        carry_out(PLAN, Means("deploy", service, logs, sleeper([]), ignore))
     assert "the log /aws/sagemaker/Endpoints/words can't be read: no" in caught.value.message
 
 

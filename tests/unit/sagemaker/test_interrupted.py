@@ -16,6 +16,7 @@ from twinforge.model.reference import Reference
 from twinforge.sagemaker.deploy import Deployed, carry_out
 from twinforge.sagemaker.deployment import Deployment, plan_deployment
 from twinforge.sagemaker.hosting import Placement
+from twinforge.sagemaker.means import Means
 from twinforge.sagemaker.patience import Patience
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def plan(*selected: Selected) -> Deployment:
 
 
 def deploy(planned: Deployment, line: Line) -> Deployed:
-    return carry_out(planned, service=line, logs=line, patience=PATIENCE, listener=ignore)
+    return carry_out(planned, Means("deploy", line, line, PATIENCE, ignore))
 
 
 def requests_of(planned: Deployment, *before: Deployment) -> int:
