@@ -194,9 +194,10 @@ def rollback(
     configs = read_history(services.sagemaker, name, current=state.config)
     marks = read_tags(services.sagemaker, state.arn)
     target = rollback_target(state, marks, configs, asked=to)
-    if dry_run or (target == state.config and state.status == "InService"):
-        return state, target
-    return move_endpoint(state, target, services.means("rollback", listener)), target
+    if dry_run or (target.config == state.config and state.status == "InService"):
+        return state, target.config
+    moved = move_endpoint(state, target, services.means("rollback", listener))
+    return moved, target.config
 
 
 def delete(services: Services, name: str, *, wait: bool, listener: Listener) -> bool:

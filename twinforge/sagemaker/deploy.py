@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from twinforge.errors import AwsRefusedError, DeployError
 from twinforge.events import State
+from twinforge.sagemaker.deployment import Aim, Deployment
 from twinforge.sagemaker.endpoint import EndpointState, find_endpoint, wait_for_rest
 from twinforge.sagemaker.logs import endpoint_group, last_lines
 from twinforge.sagemaker.make import make_parts, send_consistently
@@ -22,7 +23,6 @@ from twinforge.sagemaker.request import Request
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from twinforge.sagemaker.deployment import Deployment
     from twinforge.sagemaker.means import Means
 
 __all__ = ["Deployed", "carry_out", "move_endpoint", "prove"]
@@ -87,11 +87,11 @@ def carry_out(plan: Deployment, means: Means, *, wait: bool = True) -> Deployed:
             plan.endpoint, plan.config_name, previous, already, proved=False, digests={}
         )
     state = before if already else wait_for_rest(means, plan.endpoint)
-    problem = prove(plan, state) if state is not None else "it is gone"
+    problem = prove(plan.aim, state) if state is not None else "it is gone"
     if state is None or problem:
         failure = _failure(means, plan.endpoint, plan.config_name, state, problem)
         if state is not None and previous and _is_success_to_sagemaker(state, plan, previous):
-            move_endpoint(state, previous, means)
+            move_endpoint(state, Aim(previous), means)
             failure.hint = f"it was rolled back to '{previous}'"
         raise failure
     digests = {one.name: one.digests for one in state.variants}
@@ -101,38 +101,39 @@ def carry_out(plan: Deployment, means: Means, *, wait: bool = True) -> Deployed:
     )
 
 
-def move_endpoint(before: EndpointState, config: str, means: Means) -> EndpointState:
-    """Move an endpoint to a config that is there, and wait until it runs it.
+def move_endpoint(before: EndpointState, aim: Aim, means: Means) -> EndpointState:
+    """Move an endpoint to a config that is there, and wait until it is seen to run its images.
 
     Raises:
         DeployError: The endpoint is busy or failed, or does not run the config afterwards.
         AwsError: AWS said no, or could not be used.
     """
     _refuse_unless_ready(before)
-    names = {"EndpointName": before.name, "EndpointConfigName": config}
-    _send(means, Request("UpdateEndpoint", names), config)
+    names = {"EndpointName": before.name, "EndpointConfigName": aim.config}
+    _send(means, Request("UpdateEndpoint", names), aim.config)
     _remember(means, before)
     state = wait_for_rest(means, before.name)
-    if state is None or state.status != "InService" or state.config != config:
-        raise _failure(means, before.name, config, state)
-    means.tell(before.name, State.DONE, f"runs {config}")
+    problem = prove(aim, state) if state is not None else "it is gone"
+    if state is None or problem:
+        raise _failure(means, before.name, aim.config, state, problem)
+    means.tell(before.name, State.DONE, f"runs {aim.config}")
     return state
 
 
-def prove(plan: Deployment, state: EndpointState) -> str:
-    """Return why a state does not prove that an endpoint runs a plan, or an empty string."""
+def prove(aim: Aim, state: EndpointState) -> str:
+    """Return why a state does not prove that an endpoint runs a config, or an empty string."""
     if state.status != "InService":
         return f"it is {state.status}"
-    if state.config != plan.config_name:
+    if state.config != aim.config:
         return f"it runs '{state.config}'"
     running = {one.name: frozenset(one.digests) for one in state.variants}
-    for name, allowed in plan.digests.items():
+    for name, allowed in aim.digests.items():
         found = running.get(name)
         if found is None:
             return f"it has no variant '{name}'"
-        if not found and not plan.is_serverless:
+        if not found and not aim.is_serverless:
             return f"it does not say which image '{name}' runs"
-        if strange := sorted(found - allowed):
+        if allowed and (strange := sorted(found - allowed)):
             return f"'{name}' runs {strange[0]} instead of {', '.join(sorted(allowed))}"
     return ""
 
@@ -168,10 +169,9 @@ def _remember(means: Means, before: EndpointState) -> None:
 
 
 def _failure(
-    means: Means, endpoint: str, config: str, state: EndpointState | None, problem: str = ""
+    means: Means, endpoint: str, config: str, state: EndpointState | None, problem: str
 ) -> DeployError:
     reason = state.reason if state is not None else ""
-    problem = problem or (f"it is {state.status} on '{state.config}'" if state else "it is gone")
     parts = [f"the endpoint '{endpoint}' does not run '{config}': {problem}"]
     if reason:
         parts.append(f"reason: {reason}")

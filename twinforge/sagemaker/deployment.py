@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from twinforge.errors import UsageError
@@ -15,7 +16,23 @@ from twinforge.sagemaker.rollout import Rollout, deployment_config
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Deployment", "digests_by_variant", "plan_deployment"]
+__all__ = ["Aim", "Deployment", "digests_by_variant", "plan_deployment"]
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What an endpoint shall run.
+
+    Attributes:
+        config: The name of the endpoint config.
+        digests: The digests of the images that each production variant may run; none for a variant
+            where they are not known.
+        is_serverless: Whether it has no instances, of which no image is told.
+    """
+
+    config: str
+    digests: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
+    is_serverless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +45,7 @@ class Deployment:
         config: ``CreateEndpointConfig``.
         create: ``CreateEndpoint``, for an endpoint that is not there.
         update: ``UpdateEndpoint``, for one that is.
-        digests: The digests of the images that each production variant may run.
-        is_serverless: Whether it has no instances.
+        aim: What it must run afterwards.
     """
 
     endpoint: str
@@ -37,13 +53,12 @@ class Deployment:
     config: Request
     create: Request
     update: Request
-    digests: Mapping[str, frozenset[str]]
-    is_serverless: bool = False
+    aim: Aim
 
     @property
     def config_name(self) -> str:
         """The name of the endpoint config, which says its content."""
-        return str(self.config.parameters["EndpointConfigName"])
+        return self.aim.config
 
     def as_json(self) -> list[dict[str, object]]:
         """Return every request in order, with the condition of the last two."""
@@ -85,24 +100,18 @@ def plan_deployment(  # noqa: PLR0913 - an endpoint's parts, all by keyword
     if guard is not None and hosting.serverless is not None:
         message = "a serverless endpoint moves all its traffic at once"
         raise UsageError(message, hint="leave out --canary, --linear, --rolling and --alarm")
-    name = config.parameters["EndpointConfigName"]
+    name = str(config.parameters["EndpointConfigName"])
     mark = tags({ENDPOINT_TAG: endpoint, RECIPE_TAG: placements[0].selected.recipe})
     both = {"EndpointName": endpoint, "EndpointConfigName": name}
     create = Request("CreateEndpoint", {**both, "Tags": mark})
     update = Request("UpdateEndpoint", {**both, **({"DeploymentConfig": guard} if guard else {})})
     check_requests((*models, config, create, update))
-    return Deployment(
-        endpoint,
-        tuple(models),
-        config,
-        create,
-        update,
-        digests_by_variant(
-            config.parameters,
-            {str(model.parameters["ModelName"]): model.parameters for model in models},
-        ),
-        is_serverless=hosting.serverless is not None,
+    digests = digests_by_variant(
+        config.parameters,
+        {str(model.parameters["ModelName"]): model.parameters for model in models},
     )
+    aim = Aim(name, digests, is_serverless=hosting.serverless is not None)
+    return Deployment(endpoint, tuple(models), config, create, update, aim)
 
 
 def digests_by_variant(

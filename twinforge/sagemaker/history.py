@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from twinforge.errors import UsageError
 from twinforge.sagemaker.aws import all_pages, find_or_none
-from twinforge.sagemaker.deployment import digests_by_variant
+from twinforge.sagemaker.deployment import Aim, digests_by_variant
 from twinforge.sagemaker.naming import ENDPOINT_TAG, PREVIOUS_TAG, RECIPE_TAG, VARIANTS_TAG, letters
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Config:
         digests: The digests of the images, by production variant.
         models: The names of its models.
         is_current: Whether its endpoint runs it.
+        is_serverless: Whether it has no instances.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Config:
     digests: Mapping[str, frozenset[str]]
     models: tuple[str, ...]
     is_current: bool
+    is_serverless: bool = False
 
     def as_json(self) -> dict[str, object]:
         """Return it as ``twinforge endpoint history --json`` prints it."""
@@ -88,8 +90,8 @@ def read_history(service: Service, endpoint: str, *, current: str) -> tuple[Conf
 
 def rollback_target(
     state: EndpointState, marks: Mapping[str, str], history: Sequence[Config], *, asked: str = ""
-) -> str:
-    """Return the endpoint config to go back to. Pure.
+) -> Aim:
+    """Return the endpoint config to go back to, and what it must run. Pure.
 
     It is the one that the endpoint ran before the last deployment, as its tag says; where that is
     not known or does not exist any more, the newest that is older than the current one.
@@ -103,21 +105,24 @@ def rollback_target(
     Raises:
         UsageError: There is nothing to go back to, or no such config.
     """
-    names = [config.name for config in history]
+    aims = {
+        config.name: Aim(config.name, config.digests, config.is_serverless) for config in history
+    }
+    names = list(aims)
     if asked:
         if asked not in names:
             known = ", ".join(names) or "none"
             message = f"'{asked}' is no endpoint config of '{state.name}'"
             raise UsageError(message, hint=f"its configs: {known}")
-        return asked
+        return aims[asked]
     before = marks.get(PREVIOUS_TAG, "")
     if before in names and before != state.config:
-        return before
+        return aims[before]
     older = names[names.index(state.config) + 1 :] if state.config in names else names
     if not older:
         message = f"'{state.name}' has no endpoint config to go back to"
         raise UsageError(message, hint=f"see `twinforge endpoint history {state.name}`")
-    return older[0]
+    return aims[older[0]]
 
 
 def model_names(config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -150,4 +155,5 @@ def _config(service: Service, name: str, marks: Mapping[str, str], current: str)
         digests=digests_by_variant(described, known),
         models=models,
         is_current=name == current,
+        is_serverless=any("ServerlessConfig" in one for one in described["ProductionVariants"]),
     )

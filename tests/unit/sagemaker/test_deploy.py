@@ -10,7 +10,7 @@ from tests.unit.sagemaker.doubles import FakeService, refused
 from twinforge.errors import AwsRefusedError, DeployError, UsageError
 from twinforge.events import ignore
 from twinforge.sagemaker.deploy import carry_out, prove
-from twinforge.sagemaker.deployment import Deployment, digests_by_variant
+from twinforge.sagemaker.deployment import Aim, Deployment, digests_by_variant
 from twinforge.sagemaker.endpoint import EndpointState, VariantState
 from twinforge.sagemaker.history import Config, rollback_target
 from twinforge.sagemaker.make import send_consistently
@@ -31,7 +31,7 @@ PLAN = Deployment(
     Request("CreateEndpointConfig", {"EndpointConfigName": "words-new"}),
     NOTHING,
     Request("UpdateEndpoint", {"EndpointName": "words", "EndpointConfigName": "words-new"}),
-    {"AllTraffic": frozenset({A})},
+    Aim("words-new", {"AllTraffic": frozenset({A})}),
 )
 RUNNING = EndpointState(
     "words", ARN, "InService", "words-new", "", "", (VariantState("AllTraffic", (A,), 1, 1, 1.0),)
@@ -60,15 +60,15 @@ def sleeper(slept: list[float]) -> Patience:
     ],
 )
 def test_only_the_configs_name_and_the_images_digests_prove(state: EndpointState, why: str) -> None:
-    assert prove(PLAN, state) == why
+    assert prove(PLAN.aim, state) == why
 
 
 def test_a_serverless_endpoint_need_not_list_its_images_but_may_not_list_others() -> None:
-    plan = replace(PLAN, is_serverless=True)
+    aim = replace(PLAN.aim, is_serverless=True)
     silent = replace(RUNNING, variants=(VariantState("AllTraffic", (), 0, 0, 1.0),))
-    assert prove(plan, silent) == ""
+    assert prove(aim, silent) == ""
     other = replace(RUNNING, variants=(VariantState("AllTraffic", (B,), 0, 0, 1.0),))
-    assert prove(plan, other).startswith("'AllTraffic' runs")
+    assert prove(aim, other).startswith("'AllTraffic' runs")
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_the_way_back(
 ) -> None:
     state = replace(RUNNING, config=current)
     marks = {"twinforge:previous-config": before}
-    assert rollback_target(state, marks, configs(*names), asked=asked) == target
+    assert rollback_target(state, marks, configs(*names), asked=asked).config == target
 
 
 def test_there_is_no_way_back_from_the_first_or_to_what_is_not_ours() -> None:
