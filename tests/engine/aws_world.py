@@ -15,6 +15,7 @@ import pytest
 from tests.fakes.sagemaker import ACCOUNT, REGION, FakeSageMaker, Pretence
 from twinforge.cli import main
 from twinforge.registry.releases import Release, ReleasedVariant, write_release
+from twinforge.sagemaker.iam import Kind, Scope, plan_policy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,6 +105,15 @@ class AwsWorld:
             )
         )
         write_release(self.root, Release("words", variants))
+
+    def unallowed(self) -> set[str]:
+        """Return what was sent to SageMaker or the logs and no policy of ours allows."""
+        scope = Scope("aws", (REGION,), ACCOUNT, "words", "ml/words", "words", ("models",), ROLE)
+        kinds: tuple[Kind, ...] = ("train", "deploy", "operate")
+        statements: Any = [plan_policy(kind, scope)["Statement"] for kind in kinds]
+        allowed = {action for found in statements for one in found for action in one["Action"]}
+        sent = {("logs:" if "Log" in name else "sagemaker:") + name for name, _ in self.fake.calls}
+        return sent - allowed
 
     def s3(self) -> Any:
         """Return a client of moto's S3."""

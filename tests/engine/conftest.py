@@ -113,3 +113,4 @@ def aws(
         yield world
         assert wire.mistakes == []
         assert fake.violations == []
+        assert world.unallowed() == set()

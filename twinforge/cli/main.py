@@ -52,6 +52,7 @@ _VERBS = {
     "deploy": "hosting",
     "endpoint": "endpoints",
     "predict": "predicting",
+    "iam": "permissions",
 }
 """Verb -> its module, in the order in which a project uses them.
 

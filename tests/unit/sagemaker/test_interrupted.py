@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,9 +40,11 @@ class Line:
     is_after: bool = False
     is_doubled: bool = False
     count: int = 0
+    asked: set[str] = field(default_factory=set)
 
     def call(self, operation: str, parameters: Mapping[str, object]) -> Mapping[str, Any]:
         number, self.count = self.count, self.count + 1
+        self.asked.add(operation)
         is_cut = number == self.cut and not self.is_doubled
         if is_cut and not self.is_after:
             message = f"{operation} was cut off"
