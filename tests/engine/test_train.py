@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.engine.aws_world import QUICK, REPOSITORY, ROLE, AwsWorld, Ran, digest, tar_gz
+from tests.fakes.wire import RefusedError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,6 +126,23 @@ def test_the_same_name_follows_the_same_job_and_refuses_another(aws: AwsWorld) -
     other = train(aws, "--hyperparameter", "depth=3")
     assert other.status == 2
     assert "there is another training job 'first': its HyperParameters differs" in other.err
+
+
+def test_a_start_whose_answer_was_lost_is_no_second_job(aws: AwsWorld) -> None:
+    looks = aws.fake.handle
+    is_lost = [True]
+
+    def handle(operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        answer = looks(operation, parameters)
+        if operation == "CreateTrainingJob" and is_lost.pop():
+            is_lost.append(False)
+            raise RefusedError(code="InternalFailure", said="", status=500)
+        return answer
+
+    aws.fake.handle = handle  # type: ignore[method-assign] # the moment is what counts
+    ran = train(aws)
+    assert (ran.status, ran.out) == (0, f"{MODEL}\n"), ran.err
+    assert list(aws.fake.jobs) == ["first"]
 
 
 def test_a_job_can_be_looked_at_and_stopped(aws: AwsWorld) -> None:

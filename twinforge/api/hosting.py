@@ -117,19 +117,24 @@ def plan(
     )
 
 
-def region(selected: Selected) -> str:
-    """Return the region that an image is in, which is where it can run.
+def region(*chosen: Selected) -> str:
+    """Return the region that images are in, which is where they can run.
 
     Raises:
-        ImpossibleError: It is in a registry that SageMaker does not take images from.
+        ImpossibleError: One is in a registry that SageMaker does not take images from.
+        UsageError: They are in several regions.
     """
-    found = region_of(selected.pinned.host)
-    if not found:
-        message = (
-            f"SageMaker takes images from ECR, and '{selected.pinned.host}' is another registry"
-        )
-        raise ImpossibleError(message, hint="push to ECR: `registry: {kind: ecr}` in matrix.yaml")
-    return found
+    found = {one.pinned.host: region_of(one.pinned.host) for one in chosen}
+    for host, name in found.items():
+        if not name:
+            message = f"SageMaker takes images from ECR, and '{host}' is another registry"
+            hint = "push to ECR: `registry: {kind: ecr}` in matrix.yaml"
+            raise ImpossibleError(message, hint=hint)
+    names = sorted(set(found.values()))
+    if len(names) > 1:
+        message = f"the images are in several regions: {', '.join(names)}"
+        raise UsageError(message, hint="give --region, and push what is missing there")
+    return names[0]
 
 
 def model_address(service: Service, text: str) -> str:

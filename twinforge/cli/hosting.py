@@ -131,7 +131,7 @@ def deploy(  # noqa: PLR0913 - the options of the command line
         placements = hosting.place(workspace, order)
         where = region
         if not dry_run:
-            where = hosting.region(placements[0].selected)
+            where = hosting.region(*(one.selected for one in placements))
         services = connect(open_account(session.environ, where, profile), patience)
         address = hosting.model_address(services.sagemaker, model)
         planned = hosting.plan(workspace, order, placements, address)

@@ -47,6 +47,8 @@ __all__ = [
 ]
 
 ATTEMPTS = 8
+INVOCATION_ATTEMPTS = 3
+"""Fewer, since each may take a container's whole minute."""
 READ_S = 70
 """SageMaker gives a container 60 s to answer an invocation.
 
@@ -133,6 +135,7 @@ class AwsService:
 
 def open_client(name: str, account: Account) -> Any:
     """Return boto3's client of a service; call it within :func:`asking`."""
+    attempts = INVOCATION_ATTEMPTS if name == "sagemaker-runtime" else ATTEMPTS
     session = boto3.session.Session(
         profile_name=account.profile or None, region_name=account.region or None
     )
@@ -140,7 +143,7 @@ def open_client(name: str, account: Account) -> Any:
         name,  # type: ignore[call-overload] # the stubs know one overload per service's name
         verify=str(account.ca_bundle) if account.ca_bundle else None,
         config=Config(
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            retries={"mode": "standard", "total_max_attempts": attempts},
             read_timeout=READ_S,
             user_agent_extra="twinforge",
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from twinforge.errors import AwsError, TrainError, UsageError
+from twinforge.errors import AwsError, AwsRefusedError, TrainError, UsageError
 from twinforge.events import State
 from twinforge.sagemaker.aws import find_or_none
 from twinforge.sagemaker.logs import LogFollower, training_group
@@ -79,17 +79,24 @@ def start(means: Means, request: Request) -> Trained:
         AwsError: AWS could not be used.
     """
     name = str(request.parameters["TrainingJobName"])
-    found = find_or_none(means.sagemaker, "DescribeTrainingJob", {"TrainingJobName": name})
-    if found is not None:
-        if other := _difference(request.parameters, found):
-            message = f"there is another training job '{name}': its {other} differs"
-            raise UsageError(message, hint="give another --name")
-        means.tell(name, State.NOTE, "it was started before")
-        return _trained(found)
-    role = str(request.parameters["RoleArn"])
-    send_consistently(means, request, known=(role,))
-    means.tell(name, State.NOTE, "it was started")
-    return read_job(means.sagemaker, name)
+    asked = {"TrainingJobName": name}
+    found = find_or_none(means.sagemaker, "DescribeTrainingJob", asked)
+    if found is None:
+        try:
+            send_consistently(means, request, known=(str(request.parameters["RoleArn"]),))
+        except AwsRefusedError:
+            # a request whose answer was lost may have started it
+            found = find_or_none(means.sagemaker, "DescribeTrainingJob", asked)
+            if found is None:
+                raise
+        else:
+            means.tell(name, State.NOTE, "it was started")
+            return read_job(means.sagemaker, name)
+    if other := _difference(request.parameters, found):
+        message = f"there is another training job '{name}': its {other} differs"
+        raise UsageError(message, hint="give another --name")
+    means.tell(name, State.NOTE, "it was started before")
+    return _trained(found)
 
 
 def read_job(service: Service, name: str) -> Trained:
