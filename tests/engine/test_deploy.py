@@ -175,6 +175,8 @@ def test_several_instance_types_run_their_own_images(aws: AwsWorld) -> None:
         "ml-m5-large": [digest("a")],
         "ml-g5-xlarge": [digest("b")],
     }
+    assert "select ml.g5.xlarge: note: cu129-debian12-py3.11: " in ran.err
+    assert "\n  InferenceAmiVersion 'al2" in ran.err
     (config,) = aws.fake.configs.values()
     _, gpu = config["asked"]["ProductionVariants"]
     assert gpu["InferenceAmiVersion"].startswith("al2")

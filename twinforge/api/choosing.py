@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twinforge.errors import UsageError
+from twinforge.events import Event, State
 from twinforge.model.suggest import known_or_close
 from twinforge.registry.releases import read_release
 from twinforge.sagemaker.select import Selected, Wish, select_variant
@@ -12,9 +13,10 @@ from twinforge.sagemaker.select import Selected, Wish, select_variant
 if TYPE_CHECKING:
     from twinforge.api.workspace import Workspace
     from twinforge.compat.facts import Use
+    from twinforge.events import Listener
     from twinforge.registry.releases import Release
 
-__all__ = ["select"]
+__all__ = ["select", "tell_choice"]
 
 
 def select(  # noqa: PLR0913 - what, on what, for what and where, all by keyword
@@ -42,6 +44,12 @@ def select(  # noqa: PLR0913 - what, on what, for what and where, all by keyword
         region=region,
         wish=Wish(narrowed.accelerator, narrowed.variant, narrowed.values, declared),
     )
+
+
+def tell_choice(chosen: Selected, listener: Listener) -> None:
+    """Tell which image was chosen for an instance type, why, and what has to hold for it to work."""
+    text = "\n".join([f"{chosen.variant}: {chosen.reason}", *chosen.conditions])
+    listener(Event("select", chosen.instance, State.NOTE, text))
 
 
 def _release(workspace: Workspace, recipe: str) -> Release:

@@ -83,7 +83,8 @@ def place(workspace: Workspace, order: Order) -> tuple[Placement, ...]:
         chosen = select(
             workspace, order.recipe, SERVERLESS_LIKE, region=order.region, wish=order.wish
         )
-        return (Placement(replace(chosen, instance="serverless")),)
+        reason = "a serverless worker is amd64 and has no accelerator"
+        return (Placement(replace(chosen, instance="serverless", reason=reason)),)
     placements = []
     for text in order.instances:
         name, count = parse_instance(text)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from twinforge.api import hosting
+from twinforge.api import choosing, hosting
 from twinforge.api.services import connect
 from twinforge.cli.aws import account_options, open_account, open_patience, wait_options
 from twinforge.errors import UsageError
@@ -129,6 +129,8 @@ def deploy(  # noqa: PLR0913 - the options of the command line
     patience = open_patience(poll_s, limit_s, default_limit_s=LIMIT_S)
     with session.workspace() as workspace:
         placements = hosting.place(workspace, order)
+        for one in placements:
+            choosing.tell_choice(one.selected, workspace.listener)
         where = region
         if not dry_run:
             where = hosting.region(*(one.selected for one in placements))

@@ -109,6 +109,7 @@ def train(  # noqa: PLR0913 - the options of the command line
         chosen = choosing.select(
             workspace, recipe, instance, use="training", region=region, wish=wish
         )
+        choosing.tell_choice(chosen, workspace.listener)
         planned = training.plan(chosen, parse_channels(channels), job)
         if dry_run:
             session.show_json(planned.as_json())
