@@ -74,7 +74,8 @@ def test_a_model_that_the_cuda_image_learned_is_served_by_the_cpu_image(
     released = json.loads(tiny.read("releases/tiny.json"))["variants"]
     digests = {slug: next(iter(found["digests"].values())) for slug, found in released.items()}
     s3 = boto3.client("s3", region_name=REGION, endpoint_url=moto_url)
-    s3.create_bucket(Bucket="models", CreateBucketConfiguration={"LocationConstraint": REGION})
+    # servers of moto in one process share their state: the bucket is of this test alone
+    s3.create_bucket(Bucket="e2e-models", CreateBucketConfiguration={"LocationConstraint": REGION})
     runner = Containers(known, s3)
     fake = FakeSageMaker(runner=runner)
     try:
@@ -91,10 +92,10 @@ def test_a_model_that_the_cuda_image_learned_is_served_by_the_cpu_image(
             )
             trained = project.must(
                 *("train", "tiny", "--instance", "ml.p2.xlarge", "--role", ROLE, *QUICK),
-                *("--channel", "training=smoke/training", "--output", "s3://models/tiny"),
+                *("--channel", "training=smoke/training", "--output", "s3://e2e-models/tiny"),
                 *("--name", "first"),
             )
-            assert trained.out == "s3://models/tiny/first/output/model.tar.gz\n"
+            assert trained.out == "s3://e2e-models/tiny/first/output/model.tar.gz\n"
             deploy = (
                 *("deploy", "tiny", "--endpoint", "tiny", "--instance", "ml.m4.xlarge"),
                 *("--model", "first", "--role", ROLE, "--json", *QUICK),
@@ -111,13 +112,13 @@ def test_a_model_that_the_cuda_image_learned_is_served_by_the_cpu_image(
 
             failed = project.run(
                 *("train", "tiny", "--instance", "ml.p2.xlarge", "--role", ROLE, *QUICK),
-                *("--output", "s3://models/tiny", "--name", "without-data"),
+                *("--output", "s3://e2e-models/tiny", "--name", "without-data"),
             )
             assert failed.status == 1
             assert "/opt/ml/input/data/training" in failed.err
 
-            s3.put_object(Bucket="models", Key="broken.tar.gz", Body=_empty_model())
-            broken = project.run(*deploy, "--model", "s3://models/broken.tar.gz")
+            s3.put_object(Bucket="e2e-models", Key="broken.tar.gz", Body=_empty_model())
+            broken = project.run(*deploy, "--model", "s3://e2e-models/broken.tar.gz")
             assert broken.status == 1
             assert "did not pass the ping health check" in broken.err
             assert "No such file or directory: '/opt/ml/model/model.json'" in broken.err
