@@ -13,7 +13,7 @@ from twinforge.errors import UsageError
 from twinforge.report.tables import Column, render_table
 from twinforge.sagemaker.hosting import Hosting, parse_serverless
 from twinforge.sagemaker.rollout import Rollout, Strategy
-from twinforge.sagemaker.select import Wish
+from twinforge.sagemaker.select import Wish, region_of
 
 if TYPE_CHECKING:
     from twinforge.cli.session import Session
@@ -131,7 +131,7 @@ def deploy(  # noqa: PLR0913 - the options of the command line
         placements = hosting.place(workspace, order)
         for one in placements:
             choosing.tell_choice(one.selected, workspace.listener)
-        where = region
+        where = region or region_of(placements[0].selected.pinned.host)
         if not dry_run:
             where = hosting.region(*(one.selected for one in placements))
         services = connect(open_account(session.environ, where, profile), patience)
