@@ -1,6 +1,6 @@
 """Matching CPU and CUDA images for SageMaker from one recipe.
 
->>> from twinforge import image_uri
+>>> from twinforge import Endpoint, image_uri
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from twinforge.sagemaker.image_uri import image_uri
+    from twinforge.sagemaker.predict import Endpoint
 
-__all__ = ["image_uri"]
+__all__ = ["Endpoint", "image_uri"]
 
 
 def __getattr__(name: str) -> Any:
@@ -19,5 +20,9 @@ def __getattr__(name: str) -> Any:
         from twinforge.sagemaker.image_uri import image_uri  # noqa: PLC0415 - lazy on purpose
 
         return image_uri
+    if name == "Endpoint":
+        from twinforge.sagemaker.predict import Endpoint  # noqa: PLC0415 - lazy on purpose
+
+        return Endpoint
     message = f"module 'twinforge' has no attribute '{name}'"
     raise AttributeError(message)

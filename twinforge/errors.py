@@ -13,6 +13,10 @@ The tree, with the exit status in brackets (a class without brackets inherits it
     |-- CommandError                a child process failed; carries its argv, status and output
     |-- BuildError                  one or more variants did not build
     |-- SmokeError                  one or more images did not do what they must
+    |-- AwsError                    AWS could not be used
+    |   `-- AwsRefusedError         a definite "no" of AWS; carries its code
+    |-- DeployError                 an endpoint does not run what it was told to
+    |-- TrainError                  a training job did not complete
     `-- RegistryError               a registry could not be used
         |-- RegistryRefusedError    a definite "no" of the registry; never retried
         `-- ContentConflictError    a tag is taken by other content
@@ -30,9 +34,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "AwsError",
+    "AwsRefusedError",
     "BuildError",
     "CommandError",
     "ContentConflictError",
+    "DeployError",
     "ImpossibleError",
     "LockError",
     "MissingToolError",
@@ -42,6 +49,7 @@ __all__ = [
     "RegistryRefusedError",
     "SmokeError",
     "StaleError",
+    "TrainError",
     "TwinforgeError",
     "UnknownError",
     "UsageError",
@@ -152,6 +160,32 @@ class BuildError(TwinforgeError):
 
 class SmokeError(TwinforgeError):
     """One or more images did not do what they must."""
+
+
+class AwsError(TwinforgeError):
+    """AWS could not be used: it does not answer, or there are no credentials or no region."""
+
+
+class AwsRefusedError(AwsError):
+    """AWS gave a definite "no".
+
+    Attributes:
+        code: What AWS calls it, such as ``ValidationException``.
+        said: AWS's own words.
+    """
+
+    def __init__(self, message: str, *, code: str, said: str, hint: str = "") -> None:
+        self.code = code
+        self.said = said
+        super().__init__(message, hint=hint)
+
+
+class DeployError(TwinforgeError):
+    """An endpoint does not run what it was told to."""
+
+
+class TrainError(TwinforgeError):
+    """A training job did not complete."""
 
 
 class RegistryError(TwinforgeError):

@@ -25,7 +25,9 @@ class Event:
     """One thing that happened.
 
     Attributes:
-        stage: The verb of the run: ``base``, ``lock``, ``build``, ``smoke``, ``push``, ``engine``.
+        stage: What the run does: ``base``, ``lock``, ``build``, ``smoke``, ``push``, ``engine``,
+            ``select``, ``upload``, ``train``, ``deploy``, ``rollback``,
+            ``delete``, ``gc``, ``fetch``.
         node: What it happened to, such as a variant's id.
         state: What happened.
         text: One line for a person; may be empty.

@@ -164,7 +164,8 @@ def test_a_deployment_is_requests_that_sagemaker_takes_with_images_pinned_by_dig
         *("--role", "arn:aws:iam::123456789012:role/sagemaker"),
     )
     requests = json.loads(printed.out)
-    *models, endpoint = requests
+    *models, endpoint, create, update = requests
+    assert [create["operation"], update["operation"]] == ["CreateEndpoint", "UpdateEndpoint"]
     assert [request["operation"] for request in models] == ["CreateModel", "CreateModel"]
     assert [model["parameters"]["PrimaryContainer"]["Image"] for model in models] == [
         pinned(digits, pushed.registry, slug) for slug in (CPU, CUDA)
@@ -192,6 +193,8 @@ def assert_valid(requests: list[dict[str, Any]]) -> None:
         "CreateEndpointConfig": {
             "EndpointConfigArn": "arn:aws:sagemaker:eu-west-1:123456789012:endpoint-config/it"
         },
+        "CreateEndpoint": {"EndpointArn": "arn:aws:sagemaker:eu-west-1:123456789012:endpoint/it"},
+        "UpdateEndpoint": {"EndpointArn": "arn:aws:sagemaker:eu-west-1:123456789012:endpoint/it"},
     }
     methods = {operation: name for name, operation in client.meta.method_to_api_mapping.items()}
     with Stubber(client) as stubber:
@@ -201,11 +204,13 @@ def assert_valid(requests: list[dict[str, Any]]) -> None:
             getattr(client, method)(**request["parameters"])
 
 
-def test_a_deployment_without_dry_run_is_refused(digits: Project) -> None:
+def test_a_deployment_from_another_registry_than_ecr_is_refused(
+    digits: Project, pushed: PushedTwice
+) -> None:
     refused = digits.run(
         *("deploy", "digits", "--endpoint", "numbers", "--instance", "ml.m4.xlarge"),
         *("--model", "s3://bucket/model.tar.gz"),
         *("--role", "arn:aws:iam::123456789012:role/sagemaker"),
     )
-    assert refused.status == 2
-    assert "only --dry-run is" in refused.err
+    assert refused.status == 4
+    assert f"'{pushed.registry.host}' is another registry" in refused.err

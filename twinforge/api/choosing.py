@@ -1,4 +1,4 @@
-"""``select`` and ``deploy``: which released image runs where, and the requests that put it there."""
+"""``select``: which released image runs where."""
 
 from __future__ import annotations
 
@@ -6,21 +6,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from twinforge.errors import UsageError
+from twinforge.events import Event, State
 from twinforge.model.rules import applies
 from twinforge.model.suggest import known_or_close
 from twinforge.registry.releases import read_release
-from twinforge.sagemaker.hosting import Placement, Request, hosting_requests, parse_instance
-from twinforge.sagemaker.model import check_requests
 from twinforge.sagemaker.select import Selected, Wish, select_variant
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
     from twinforge.api.workspace import Workspace
     from twinforge.compat.facts import Use
+    from twinforge.events import Listener
     from twinforge.registry.releases import Release
 
-__all__ = ["plan_deployment", "select"]
+__all__ = ["select", "tell_choice"]
 
 
 def select(  # noqa: PLR0913 - what, on what, for what and where, all by keyword
@@ -58,47 +56,10 @@ def select(  # noqa: PLR0913 - what, on what, for what and where, all by keyword
         )
 
 
-def plan_deployment(  # noqa: PLR0913 - an endpoint's parts, all by keyword
-    workspace: Workspace,
-    recipe: str,
-    *,
-    endpoint: str,
-    instances: Sequence[str],
-    model_data: str,
-    role: str,
-    region: str = "",
-    wish: Wish | None = None,
-) -> tuple[Request, ...]:
-    """Return the requests of an endpoint, valid by botocore's own model of the service.
-
-    Raises:
-        TwinforgeError: As ``select``, or a request is not one that SageMaker would take.
-    """
-    placements = []
-    for text in instances:
-        name, count = parse_instance(text)
-        chosen = select(workspace, recipe, name, region=region, wish=wish)
-        placements.append(Placement(chosen, count))
-    requests = hosting_requests(
-        placements,
-        endpoint=endpoint,
-        model_data=model_data,
-        role=role,
-        startup_s=_startup_s(workspace, recipe, {one.selected.variant for one in placements}),
-    )
-    check_requests(requests, endpoint=endpoint)
-    return requests
-
-
-def _startup_s(workspace: Workspace, recipe: str, slugs: Collection[str]) -> int:
-    """Return the longest time that one of the variants may take to answer."""
-    project = workspace.project
-    limits = [
-        project.recipe_for(variant).smoke.startup_s
-        for variant in project.variants
-        if variant.recipe == recipe and variant.slug in slugs
-    ]
-    return max(limits, default=project.recipe(recipe).smoke.startup_s)
+def tell_choice(chosen: Selected, listener: Listener) -> None:
+    """Tell which image was chosen for an instance type, why, and what has to hold for it to work."""
+    text = "\n".join([f"{chosen.variant}: {chosen.reason}", *chosen.conditions])
+    listener(Event("select", chosen.instance, State.NOTE, text))
 
 
 def _release(workspace: Workspace, recipe: str) -> Release:

@@ -1,4 +1,4 @@
-"""Verbs for who runs an image: ``select`` and ``deploy``."""
+"""The verb ``select``: which released image runs on an instance type."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from twinforge.api import choosing
-from twinforge.errors import UsageError
 from twinforge.sagemaker.select import Wish
 
 if TYPE_CHECKING:
     from twinforge.cli.session import Session
 
-__all__ = ["deploy", "select"]
+__all__ = ["select"]
 
 
 @click.command(
@@ -65,53 +64,3 @@ def select(  # noqa: PLR0913 - the options of the command line
     if not session.quiet:
         for line in (chosen.reason, *chosen.conditions):
             click.echo(f"# {line}", err=True)
-
-
-@click.command(
-    epilog="\b\nExample:\n  twinforge deploy digits --endpoint digits --instance ml.m4.xlarge:2 \\\n"
-    "    --model s3://bucket/model.tar.gz --role arn:aws:iam::123456789012:role/sagemaker --dry-run"
-)
-@click.argument("recipe")
-@click.option("--endpoint", required=True, metavar="NAME", help="The endpoint.")
-@click.option(
-    "--instance",
-    "instances",
-    required=True,
-    multiple=True,
-    metavar="TYPE[:COUNT]",
-    help="Where it runs; several give one production variant each, with its own image.",
-)
-@click.option("--model", required=True, metavar="S3", help="The model: s3://.../model.tar.gz.")
-@click.option("--role", required=True, metavar="ARN", help="The role that SageMaker assumes.")
-@click.option("--region", default="", help="AWS region, where the release is in several.")
-@click.option("--accelerator", default="", help="Insist on one, such as cpu on a GPU instance.")
-@click.option("--dry-run", is_flag=True, help="Print the requests as JSON; send nothing.")
-@click.pass_obj
-def deploy(  # noqa: PLR0913 - the options of the command line
-    session: Session,
-    *,
-    recipe: str,
-    endpoint: str,
-    instances: tuple[str, ...],
-    model: str,
-    role: str,
-    region: str,
-    accelerator: str,
-    dry_run: bool,
-) -> None:
-    """Print the requests that put a release on an endpoint, with digest-pinned images."""
-    if not dry_run:
-        message = "deploying is not possible yet; only --dry-run is"
-        raise UsageError(message, hint="add --dry-run and send the requests with the AWS CLI")
-    with session.workspace() as workspace:
-        requests = choosing.plan_deployment(
-            workspace,
-            recipe,
-            endpoint=endpoint,
-            instances=instances,
-            model_data=model,
-            role=role,
-            region=region,
-            wish=Wish(accelerator=accelerator),
-        )
-    session.show_json([request.as_json() for request in requests])

@@ -48,7 +48,13 @@ _VERBS = {
     "smoke": "trying",
     "push": "pushing",
     "select": "choosing",
-    "deploy": "choosing",
+    "train": "training",
+    "job": "training",
+    "model": "training",
+    "deploy": "hosting",
+    "endpoint": "endpoints",
+    "predict": "predicting",
+    "iam": "permissions",
     "compat": "compat",
 }
 """Verb -> its module, in the order in which a project uses them.

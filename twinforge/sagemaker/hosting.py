@@ -2,42 +2,50 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from twinforge.errors import UsageError
+from twinforge.errors import ImpossibleError, UsageError
+from twinforge.sagemaker.naming import (
+    ENDPOINT_TAG,
+    RECIPE_TAG,
+    VARIANTS_TAG,
+    content_hash,
+    letters,
+    named,
+    tags,
+)
+from twinforge.sagemaker.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from twinforge.sagemaker.select import Selected
 
-__all__ = ["Placement", "Request", "hosting_requests", "parse_instance"]
+__all__ = [
+    "Hosting",
+    "Placement",
+    "Request",
+    "Serverless",
+    "hosting_requests",
+    "parse_instance",
+    "parse_serverless",
+]
 
 STARTUP_S = (60, 3600)
 """Lowest and highest ``ContainerStartupHealthCheckTimeoutInSeconds``.
 
 Source: botocore's service model, ``ProductionVariant``.
 """
+SERVERLESS_MEMORY_MB = tuple(range(1024, 6145, 1024))
+SERVERLESS_CONCURRENCY = 200
+"""Source: SageMaker developer guide, "Deploy models with Amazon SageMaker Serverless Inference"."""
 
-_NAME_LIMIT = 63
-_HASH_DIGITS = 10
+_POOLS = 5
 _DIGEST_DIGITS = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One call of SageMaker's API: the operation and its parameters, ready for JSON."""
-
-    operation: str
-    parameters: Mapping[str, object]
-
-    def as_json(self) -> dict[str, object]:
-        """Return it as ``twinforge deploy --dry-run --json`` prints it."""
-        return {"operation": self.operation, "parameters": dict(self.parameters)}
+_ALONE = "AllTraffic"
+"""The name that SageMaker's own tools give to the only variant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,34 @@ class Placement:
 
     selected: Selected
     count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Serverless:
+    """No instances of one's own: memory per worker, and how many requests are answered at once."""
+
+    memory_mb: int
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hosting:
+    """How an endpoint hosts its images, beyond which and where.
+
+    Attributes:
+        serverless: Without instances, or None.
+        async_output: The S3 address that answers are written to, or empty for a real-time endpoint.
+        is_pool: Whether the instance types are one variant that takes the first with capacity,
+            instead of a variant each.
+        download_s: How long the model's download may take, or 0 for SageMaker's default.
+        volume_gb: The size of the instances' volume, or 0 for SageMaker's default.
+    """
+
+    serverless: Serverless | None = None
+    async_output: str = ""
+    is_pool: bool = False
+    download_s: int = 0
+    volume_gb: int = 0
 
 
 def parse_instance(text: str) -> tuple[str, int]:
@@ -66,26 +102,53 @@ def parse_instance(text: str) -> tuple[str, int]:
     return name, int(count)
 
 
-def hosting_requests(
-    placements: Sequence[Placement], *, endpoint: str, model_data: str, role: str, startup_s: int
+def parse_serverless(text: str) -> Serverless:
+    """Parse ``2048:5``: megabytes of memory, and requests at once.
+
+    >>> parse_serverless("2048:5")
+    Serverless(memory_mb=2048, concurrency=5)
+
+    Raises:
+        UsageError: SageMaker has no such size.
+    """
+    found = re.fullmatch(r"([0-9]{1,6}):([0-9]{1,6})", text)
+    memory, concurrency = (int(found[1]), int(found[2])) if found else (0, 0)
+    if memory not in SERVERLESS_MEMORY_MB or not 1 <= concurrency <= SERVERLESS_CONCURRENCY:
+        sizes = ", ".join(str(size) for size in SERVERLESS_MEMORY_MB)
+        message = f"'{text}' is not MB:CONCURRENCY with {sizes} and 1 to {SERVERLESS_CONCURRENCY}"
+        raise UsageError(message)
+    return Serverless(memory, concurrency)
+
+
+def hosting_requests(  # noqa: PLR0913 - an endpoint's parts, all by keyword
+    placements: Sequence[Placement],
+    *,
+    endpoint: str,
+    model_data: str,
+    role: str,
+    startup_s: int,
+    hosting: Hosting | None = None,
 ) -> tuple[Request, ...]:
     """Return the requests for an endpoint, in the order in which they have to be sent.
 
     Models and the endpoint config can't be changed once they exist, so both are named by their
     content: the same input gives the same names, another image or model gives new ones. Every
     instance type is a production variant with its own model; traffic is shared by the number of
-    instances.
+    instances. In a pool, the types are one variant, in the order in which they are to be tried.
 
     Args:
-        placements: The images and their instances, each type once.
+        placements: The images and their instances, each type once; one for a serverless endpoint.
         endpoint: The name of the endpoint.
         model_data: The S3 address of ``model.tar.gz``.
         role: The ARN of the role that SageMaker assumes.
         startup_s: The time that the recipe's image may take to answer ``/ping``.
+        hosting: How it hosts them.
 
     Raises:
-        UsageError: There is no instance, or a type is named twice.
+        UsageError: There is no instance, a type is named twice, or the options contradict.
+        ImpossibleError: SageMaker can't host these images in that way.
     """
+    hosting = hosting or Hosting()
     types = [placement.selected.instance for placement in placements]
     if not types:
         message = "an endpoint needs at least one instance"
@@ -94,55 +157,126 @@ def hosting_requests(
         message = f"the instance type '{twice[0]}' is named twice"
         raise UsageError(message, hint=f"give the number of instances: {twice[0]}:2")
     models = [_model(placement.selected, model_data, role) for placement in placements]
-    variants = [
-        _variant(placement, str(model.parameters["ModelName"]), startup_s, alone=len(types) == 1)
-        for placement, model in zip(placements, models, strict=True)
-    ]
-    name = _named(endpoint, _content_hash({"ProductionVariants": variants}))
-    config = {"EndpointConfigName": name, "ProductionVariants": variants}
+    names = [str(model.parameters["ModelName"]) for model in models]
+    common = _common(hosting, startup_s)
+    if hosting.serverless is not None:
+        variants = [_serverless(names[0], hosting)]
+    elif hosting.is_pool:
+        variants = [_pool(placements, names, common)]
+    else:
+        variants = [
+            _variant(placement, name, common, alone=len(types) == 1)
+            for placement, name in zip(placements, names, strict=True)
+        ]
+    content: dict[str, object] = {"ProductionVariants": variants}
+    if hosting.async_output:
+        content["AsyncInferenceConfig"] = {"OutputConfig": {"S3OutputPath": hosting.async_output}}
+    slugs = " ".join(dict.fromkeys(placement.selected.variant for placement in placements))
+    config = {
+        "EndpointConfigName": named(endpoint, content_hash(content)),
+        **content,
+        "Tags": tags(
+            {
+                ENDPOINT_TAG: endpoint,
+                RECIPE_TAG: placements[0].selected.recipe,
+                VARIANTS_TAG: slugs,
+            }
+        ),
+    }
     unique = {model.parameters["ModelName"]: model for model in models}
     return (*unique.values(), Request("CreateEndpointConfig", config))
 
 
 def _model(selected: Selected, model_data: str, role: str) -> Request:
-    parameters = {
+    content: dict[str, object] = {
         "PrimaryContainer": {"Image": str(selected.pinned), "ModelDataUrl": model_data},
         "ExecutionRoleArn": role,
     }
     digest = selected.pinned.digest
     image = digest.hex[:_DIGEST_DIGITS] if digest is not None else ""
-    name = _named(selected.recipe, image, _content_hash(parameters))
-    return Request("CreateModel", {"ModelName": name, **parameters})
+    name = named(selected.recipe, image, content_hash(content))
+    mark = tags({RECIPE_TAG: selected.recipe, VARIANTS_TAG: selected.variant})
+    return Request("CreateModel", {"ModelName": name, **content, "Tags": mark})
 
 
-def _variant(placement: Placement, model: str, startup_s: int, *, alone: bool) -> dict[str, object]:
-    selected = placement.selected
+def _common(hosting: Hosting, startup_s: int) -> dict[str, object]:
     low, high = STARTUP_S
+    common: dict[str, object] = {
+        "ContainerStartupHealthCheckTimeoutInSeconds": min(max(startup_s, low), high)
+    }
+    if hosting.download_s:
+        common["ModelDataDownloadTimeoutInSeconds"] = hosting.download_s
+    if hosting.volume_gb:
+        common["VolumeSizeInGB"] = hosting.volume_gb
+    return common
+
+
+def _variant(
+    placement: Placement, model: str, common: Mapping[str, object], *, alone: bool
+) -> dict[str, object]:
+    selected = placement.selected
     parameters: dict[str, object] = {
-        # the name that SageMaker's own tools give to the only variant
-        "VariantName": "AllTraffic" if alone else _letters(selected.instance),
+        "VariantName": _ALONE if alone else letters(selected.instance),
         "ModelName": model,
         "InstanceType": selected.instance,
         "InitialInstanceCount": placement.count,
         "InitialVariantWeight": float(placement.count),
-        "ContainerStartupHealthCheckTimeoutInSeconds": min(max(startup_s, low), high),
+        **common,
     }
     if selected.ami:
         parameters["InferenceAmiVersion"] = selected.ami
     return parameters
 
 
-def _content_hash(parameters: Mapping[str, object]) -> str:
-    text = json.dumps(parameters, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:_HASH_DIGITS]
+def _pool(
+    placements: Sequence[Placement], models: Sequence[str], common: Mapping[str, object]
+) -> dict[str, object]:
+    if len(placements) > _POOLS:
+        message = f"a pool takes up to {_POOLS} instance types, not {len(placements)}"
+        raise ImpossibleError(message)
+    counts = {placement.count for placement in placements}
+    if len(counts) > 1:
+        message = "a pool has one number of instances, whichever type they turn out to be"
+        raise UsageError(message, hint="give the same number with every instance type")
+    amis = {placement.selected.ami for placement in placements}
+    if len(amis) > 1:
+        needed = ", ".join(
+            f"{one.selected.instance} {one.selected.ami or 'the default'}" for one in placements
+        )
+        message = f"a pool has one AMI version for all its instance types; these need {needed}"
+        raise ImpossibleError(message, hint="leave --pool out: a variant each has its own")
+    parameters: dict[str, object] = {
+        "VariantName": _ALONE,
+        "ModelName": models[0],
+        "InstancePools": [
+            {
+                "InstanceType": placement.selected.instance,
+                "Priority": priority,
+                "ModelNameOverride": model,
+            }
+            for priority, (placement, model) in enumerate(
+                zip(placements, models, strict=True), start=1
+            )
+        ],
+        "InitialInstanceCount": placements[0].count,
+        "InitialVariantWeight": 1.0,
+        **common,
+    }
+    if ami := placements[0].selected.ami:
+        parameters["InferenceAmiVersion"] = ami
+    return parameters
 
 
-def _named(start: str, *ends: str) -> str:
-    """Join a name for people with what makes it unique, within SageMaker's limit."""
-    end = "".join(f"-{part}" for part in ends)
-    return _letters(start)[: _NAME_LIMIT - len(end)].rstrip("-") + end
-
-
-def _letters(text: str) -> str:
-    """Replace what SageMaker's names can't hold: they are letters, digits and hyphens."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")
+def _serverless(model: str, hosting: Hosting) -> dict[str, object]:
+    if hosting.serverless is None or hosting.async_output or hosting.is_pool:
+        message = "a serverless endpoint has no instances, and is not asynchronous"
+        raise UsageError(message)
+    return {
+        "VariantName": _ALONE,
+        "ModelName": model,
+        "InitialVariantWeight": 1.0,
+        "ServerlessConfig": {
+            "MemorySizeInMB": hosting.serverless.memory_mb,
+            "MaxConcurrency": hosting.serverless.concurrency,
+        },
+    }

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from botocore.model import Shape
 
-    from twinforge.sagemaker.hosting import Request
+    from twinforge.sagemaker.request import Request
 
 __all__ = ["check_requests", "request_problems"]
 

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from twinforge.api.choosing import plan_deployment, select
-from twinforge.errors import ImpossibleError, TwinforgeError, UnknownError, UsageError
+from twinforge.api.choosing import select
+from twinforge.errors import ImpossibleError, UnknownError, UsageError
 from twinforge.registry.releases import Release, ReleasedVariant, write_release
 from twinforge.sagemaker.select import Wish
 
@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from tests.unit.world import World
 
 REPOSITORY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/ml/words"
-DEPLOYMENT: dict[str, Any] = {
-    "endpoint": "words",
-    "model_data": "s3://bucket/model.tar.gz",
-    "role": "arn:aws:iam::123456789012:role/sagemaker",
-}
 
 
 def release(world: World) -> None:
@@ -62,43 +57,6 @@ def test_what_can_not_work_and_what_is_not_known_are_different_refusals(world: W
         select(world.workspace, "words", "ml.p2.xlarge")
     with pytest.raises(UnknownError, match=r"ml\.nonsense"):
         select(world.workspace, "words", "ml.nonsense")
-
-
-def test_a_deployment_is_a_model_per_image_and_an_endpoint_config(world: World) -> None:
-    release(world)
-    instances = ["ml.m5.large:2", "ml.g5.xlarge"]
-    requests = plan_deployment(world.workspace, "words", instances=instances, **DEPLOYMENT)
-    *models, endpoint = requests
-    images = [dict[str, Any](model.parameters)["PrimaryContainer"]["Image"] for model in models]
-    assert images == [f"{REPOSITORY}@sha256:{digit * 64}" for digit in "ab"]
-    placed: Any = endpoint.parameters["ProductionVariants"]
-    assert [one["InitialInstanceCount"] for one in placed] == [2, 1]
-
-
-def test_a_deployment_that_sagemaker_would_not_take_is_refused(world: World) -> None:
-    release(world)
-    wrong = {**DEPLOYMENT, "role": "me"}
-    with pytest.raises(TwinforgeError, match="CreateModel: ExecutionRoleArn is 'me'"):
-        plan_deployment(world.workspace, "words", instances=["ml.m5.large"], **wrong)
-
-
-def test_an_endpoint_waits_as_long_as_the_slowest_of_its_images_may_take(world: World) -> None:
-    release(world)
-    world.edit(
-        "recipes/words.yaml",
-        "smoke:\n",
-        "overrides: [{when: kind == cuda, smoke: {startup_s: 900}}]\nsmoke:\n  startup_s: 120\n",
-    )
-
-    def timeouts(*instances: str) -> list[int]:
-        *_, endpoint = plan_deployment(
-            world.workspace, "words", instances=list(instances), **DEPLOYMENT
-        )
-        placed: Any = endpoint.parameters["ProductionVariants"]
-        return [one["ContainerStartupHealthCheckTimeoutInSeconds"] for one in placed]
-
-    assert timeouts("ml.m5.large") == [120]
-    assert timeouts("ml.g5.xlarge", "ml.m5.large") == [900, 900]
 
 
 def test_what_the_matrix_declares_for_a_type_goes_before_what_would_be_best(world: World) -> None:

@@ -15,11 +15,6 @@ REPOSITORY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/ml/words"
 TAG = "1.0.0-cpu-debian12-py3.11"
 DIGEST = f"sha256:{'a' * 64}"
 SELECT = ("select", "words", "--instance", "ml.m5.large")
-DEPLOY = (
-    *("deploy", "words", "--endpoint", "words", "--instance", "ml.m5.large:2"),
-    *("--model", "s3://bucket/model.tar.gz"),
-    *("--role", "arn:aws:iam::123456789012:role/sagemaker"),
-)
 
 
 @pytest.fixture
@@ -77,20 +72,3 @@ def test_what_was_never_released_is_a_wrong_question(run: Run, world: World) -> 
         "error: nothing of the recipe 'words' was released\n"
         "hint: push it first: `twinforge push words`\n"
     )
-
-
-def test_a_deployment_is_printed_as_requests(run: Run, released: World) -> None:
-    assert released.root.is_dir()
-    ran = run(*DEPLOY, "--dry-run")
-    assert (ran.status, ran.err) == (0, "")
-    model, endpoint = json.loads(ran.out)
-    assert model["parameters"]["PrimaryContainer"]["Image"] == f"{REPOSITORY}@{DIGEST}"
-    (placed,) = endpoint["parameters"]["ProductionVariants"]
-    assert (placed["InstanceType"], placed["InitialInstanceCount"]) == ("ml.m5.large", 2)
-
-
-def test_nothing_is_deployed_yet(run: Run, released: World) -> None:
-    assert released.root.is_dir()
-    ran = run(*DEPLOY)
-    assert ran.status == 2
-    assert "only --dry-run is" in ran.err

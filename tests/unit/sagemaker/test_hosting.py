@@ -64,6 +64,10 @@ def test_one_instance_makes_a_model_and_a_config_that_are_pinned_and_named_by_co
                     "ModelDataUrl": MODEL_DATA,
                 },
                 "ExecutionRoleArn": ROLE,
+                "Tags": [
+                    {"Key": "twinforge:recipe", "Value": "digits"},
+                    {"Key": "twinforge:variants", "Value": "cpu-py3.11-debian12"},
+                ],
             },
         },
         {
@@ -79,6 +83,11 @@ def test_one_instance_makes_a_model_and_a_config_that_are_pinned_and_named_by_co
                         "InitialVariantWeight": 1.0,
                         "ContainerStartupHealthCheckTimeoutInSeconds": 60,
                     }
+                ],
+                "Tags": [
+                    {"Key": "twinforge:endpoint", "Value": "digits"},
+                    {"Key": "twinforge:recipe", "Value": "digits"},
+                    {"Key": "twinforge:variants", "Value": "cpu-py3.11-debian12"},
                 ],
             },
         },

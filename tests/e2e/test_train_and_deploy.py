@@ -1,0 +1,136 @@
+"""From an empty engine to a prediction: trained with the CUDA image, served with the CPU image.
+
+Moto plays ECR's control plane and S3, a real registry ECR's data plane, and the fake of SageMaker
+runs the images that it is told to in the real engine.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from tests.fakes.containers import Containers, make_tar
+from tests.fakes.sagemaker import REGION, FakeSageMaker
+from tests.fakes.wire import serving
+from tests.registry_server import running_registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.e2e.workbench import Project
+
+pytestmark = pytest.mark.engine
+
+TOKEN = "123456789012-auth-token"  # what moto's get_authorization_token holds
+HOST = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+ROLE = "arn:aws:iam::123456789012:role/sagemaker"
+CPU, CUDA = "cpu-py3.11-debian12", "cu118-py3.11-debian12"
+QUICK = ("--poll", "0.05")
+
+
+@pytest.fixture
+def moto_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+def push(project: Project, moto_url: str, folder: Path) -> dict[str, str]:
+    """Build, smoke and push; return the engine's image ids by the registry's digests."""
+    project.edit("matrix.yaml", "cu129", "cu118")
+    project.edit("matrix.yaml", 'cuda: "12.9"', 'cuda: "11.8"')  # the last that knows ml.p2
+    project.must("lock")
+    project.must("render")
+    project.must("build", "tiny")
+    project.must("smoke", "tiny")
+    with running_registry(folder, username="AWS", password=TOKEN) as registry:
+        project.must("push", "tiny", "--endpoint-url", moto_url, "--address", registry.host)
+    return images(project)
+
+
+def images(project: Project) -> dict[str, str]:
+    released = json.loads(project.read("releases/tiny.json"))["variants"]
+    return {
+        digest: variant["image_id"]
+        for variant in released.values()
+        for digest in variant["digests"].values()
+    }
+
+
+def test_a_model_that_the_cuda_image_learned_is_served_by_the_cpu_image(
+    tiny: Project, moto_url: str, tmp_path: Path
+) -> None:
+    known = push(tiny, moto_url, tmp_path / "registry")
+    released = json.loads(tiny.read("releases/tiny.json"))["variants"]
+    digests = {slug: next(iter(found["digests"].values())) for slug, found in released.items()}
+    s3 = boto3.client("s3", region_name=REGION, endpoint_url=moto_url)
+    # servers of moto in one process share their state: the bucket is of this test alone
+    s3.create_bucket(Bucket="e2e-models", CreateBucketConfiguration={"LocationConstraint": REGION})
+    runner = Containers(known, s3)
+    fake = FakeSageMaker(runner=runner)
+    try:
+        with serving(fake) as wire:
+            project = replace(
+                tiny,
+                env={
+                    "AWS_ENDPOINT_URL_SAGEMAKER": wire.url,
+                    "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": wire.url,
+                    "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": wire.url,
+                    "AWS_ENDPOINT_URL_S3": moto_url,
+                    "AWS_REGION": REGION,
+                },
+            )
+            trained = project.must(
+                *("train", "tiny", "--instance", "ml.p2.xlarge", "--role", ROLE, *QUICK),
+                *("--channel", "training=smoke/training", "--output", "s3://e2e-models/tiny"),
+                *("--name", "first"),
+            )
+            assert trained.out == "s3://e2e-models/tiny/first/output/model.tar.gz\n"
+            deploy = (
+                *("deploy", "tiny", "--endpoint", "tiny", "--instance", "ml.m4.xlarge"),
+                *("--model", "first", "--role", ROLE, "--json", *QUICK),
+            )
+            deployed = json.loads(project.must(*deploy).out)
+            assert deployed["digests"] == {"AllTraffic": [digests[CPU]]}
+            assert runner.ran == [(digests[CUDA], "train"), (digests[CPU], "serve")]
+            predicted = project.must(
+                *("predict", "tiny", "--content-type", "text/csv", "smoke/row.csv")
+            )
+            assert json.loads(predicted.out) == {"mean": 3}
+            project.must("model", "fetch", "first", "model")
+            assert json.loads(project.read("model/model.json")) == {"mean": 3}
+
+            failed = project.run(
+                *("train", "tiny", "--instance", "ml.p2.xlarge", "--role", ROLE, *QUICK),
+                *("--output", "s3://e2e-models/tiny", "--name", "without-data"),
+            )
+            assert failed.status == 1
+            assert "/opt/ml/input/data/training" in failed.err
+
+            s3.put_object(Bucket="e2e-models", Key="broken.tar.gz", Body=_empty_model())
+            broken = project.run(*deploy, "--model", "s3://e2e-models/broken.tar.gz")
+            assert broken.status == 1
+            assert "did not pass the ping health check" in broken.err
+            assert "No such file or directory: '/opt/ml/model/model.json'" in broken.err
+            again = project.must(
+                *("predict", "tiny", "--content-type", "text/csv", "smoke/row.csv")
+            )
+            assert again.out == predicted.out
+            assert wire.mistakes == []
+            assert fake.violations == []
+    finally:
+        runner.remove()
+
+
+def _empty_model() -> bytes:
+    return make_tar({"readme": b"nothing was learned"}, "w:gz")
