@@ -78,6 +78,7 @@ class Authorizer:
     """Gives the ``Authorization`` header for a scope; may be used by several threads at once.
 
     ``send`` sends one request without following redirects; it must translate transport errors.
+    ``renew`` gives fresh credentials, where those that were given can expire (ECR's do).
     """
 
     def __init__(
@@ -87,10 +88,13 @@ class Authorizer:
         send: Callable[[httpx.Request], httpx.Response],
         build: Callable[..., httpx.Request],
         *,
+        renew: Callable[[], Credentials] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._host = host
         self._credentials = credentials
+        self._worn: tuple[str, ...] = ()
+        self._renew = renew
         self._send = send
         self._build = build
         self._clock = clock
@@ -122,16 +126,30 @@ class Authorizer:
                 token = self._tokens[scope] = self._fetch(challenge, scope)
             return f"Bearer {token.value}"
 
-    def forget(self, scope: str) -> bool:
-        """Forget a token that was refused; say whether another one can be had."""
+    def replace(self, scope: str, refused: str) -> bool:
+        """Do without a header's value that was refused; say whether there is another one to try.
+
+        Of several threads that hold the same value the first one renews it.
+        """
         with self._lock:
-            return self._tokens.pop(scope, None) is not None
+            if refused.startswith("Bearer "):
+                token = self._tokens.get(scope)
+                if token is not None and refused == f"Bearer {token.value}":
+                    self._worn += (self._tokens.pop(scope).value,)
+                return True
+            if self._credentials.basic != refused:
+                return True
+            if self._renew is None:
+                return False
+            self._worn += self._credentials.secrets
+            self._credentials = self._renew()
+            return self._credentials.basic != refused
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """Everything that must not be shown, tokens included."""
         tokens = tuple(token.value for token in list(self._tokens.values()))
-        return (*self._credentials.secrets, *tokens)
+        return (*self._credentials.secrets, *self._worn, *tokens)
 
     def _choose(self, response: httpx.Response) -> Challenge | None:
         if response.status_code != 401:  # noqa: PLR2004 - the one status that asks who we are

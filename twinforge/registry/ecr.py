@@ -12,6 +12,7 @@ import base64
 import binascii
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -140,7 +141,8 @@ def prepare_targets(
             listener=listener,
         )
         name = Reference(login.host, repository)
-        targets.append(Target(name, login.credentials, access.address))
+        renew = partial(_renew, client, region)
+        targets.append(Target(name, login.credentials, access.address, renew))
     return tuple(targets)
 
 
@@ -175,6 +177,10 @@ def fetch_login(client: Any, region: str, *, account: str = "") -> Login:
     if account and ours != account:
         host = f"{account}{dot}{rest}"
     return Login(host, Credentials(username, password))
+
+
+def _renew(client: Any, region: str) -> Credentials:
+    return fetch_login(client, region).credentials
 
 
 def ensure_repository(  # noqa: PLR0913 - what a repository must be, all by keyword

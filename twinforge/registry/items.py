@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from twinforge.model.reference import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from twinforge.engine.images import Image
     from twinforge.model.reference import Reference
@@ -61,11 +61,13 @@ class Target:
         credentials: Who we are there.
         address: Host and port that are spoken to instead of the repository's host, such as a
             private endpoint; empty for the host itself.
+        renew: Gives fresh credentials when these have expired; None where they don't.
     """
 
     repository: Reference
     credentials: Credentials = field(repr=False)
     address: str = ""
+    renew: Callable[[], Credentials] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

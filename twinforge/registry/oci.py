@@ -12,17 +12,18 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import httpx
-
 from twinforge.errors import RegistryRefusedError
 from twinforge.model.reference import Digest
 from twinforge.registry.manifest import ACCEPTED
 from twinforge.registry.retry import Retry, TransientError
 from twinforge.registry.session import Session, make_transport
+from twinforge.registry.upload import BlobUpload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    import httpx
 
     from twinforge.registry.credentials import Credentials
 
@@ -113,46 +114,21 @@ class RegistryClient:
         repository: str,
         digest: Digest,
         size: int,
-        chunks: Callable[[], Iterator[bytes]],
+        chunks: Callable[[int], Iterator[bytes]],
     ) -> None:
-        """Upload a blob in one stream (end-4a, end-5, end-6); ``chunks`` is called once per try."""
-        scope = _scope(repository)
+        """Upload a blob in one stream, which goes on where it was cut if the registry can do that.
 
-        def attempt() -> None:
-            if size == 0:  # pragma: no cover - no layer and no configuration is empty
-                message = f"the blob {digest} is empty"
-                raise RegistryRefusedError(message)
-            started = self._session.send(
-                "POST",
-                f"v2/{repository}/blobs/uploads/",
-                scope=scope,
-                headers={"Content-Length": "0"},
-                accept=(HTTPStatus.ACCEPTED,),
-            )
-            # A session that the registry has lost (404, 416) is begun anew like a lost connection.
-            sent = self._session.send(
-                "PATCH",
-                _location(started),
-                scope=scope,
-                headers={
-                    "Content-Type": "application/octet-stream",
-                    "Content-Length": str(size),
-                },
-                content=chunks(),
-                accept=(HTTPStatus.ACCEPTED, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT, *LOST),
-            )
-            self._still_there(sent, digest)
-            finish = httpx.URL(self._session.url(_location(sent)))
-            done = self._session.send(
-                "PUT",
-                str(finish.copy_merge_params({"digest": str(digest)})),
-                scope=scope,
-                headers={"Content-Length": "0"},
-                accept=(HTTPStatus.CREATED, HTTPStatus.NO_CONTENT, *LOST),
-            )
-            self._still_there(done, digest)
-
-        self._retry.run(attempt)
+        Args:
+            repository: Where it goes.
+            digest: Of the blob.
+            size: Its bytes, at least one.
+            chunks: Gives the content from an offset on; called once per try.
+        """
+        if size == 0:  # pragma: no cover - no layer and no configuration is empty
+            message = f"the blob {digest} is empty"
+            raise RegistryRefusedError(message)
+        upload = BlobUpload(self._session, repository, _scope(repository), digest, size, chunks)
+        self._retry.run(upload.attempt)
 
     def read_manifest(self, repository: str, reference: str) -> StoredManifest | None:
         """Return the manifest of a tag or digest, or None where there is none.
@@ -203,11 +179,6 @@ class RegistryClient:
             if stored is None or stored.body != body:
                 raise
 
-    def _still_there(self, response: httpx.Response, digest: Digest) -> None:
-        if response.status_code in LOST:
-            message = f"the registry lost the upload of {digest} (status {response.status_code})"
-            raise TransientError(message)
-
     def _cancel(self, location: str, scope: str) -> None:
         if not location:
             return
@@ -222,9 +193,6 @@ class RegistryClient:
             return  # an upload that nobody goes on with ends by itself
 
 
-LOST = (HTTPStatus.NOT_FOUND, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
-
-
 @contextmanager
 def connect(  # noqa: PLR0913 - how a registry is reached, all by keyword
     host: str,
@@ -233,6 +201,7 @@ def connect(  # noqa: PLR0913 - how a registry is reached, all by keyword
     ca_bundle: Path | None = None,
     proxy: str = "",
     retry: Retry | None = None,
+    renew: Callable[[], Credentials] | None = None,
     transport: httpx.BaseTransport | None = None,
 ) -> Iterator[RegistryClient]:
     """Give a client of a registry, and close its connections afterwards.
@@ -243,10 +212,11 @@ def connect(  # noqa: PLR0913 - how a registry is reached, all by keyword
         ca_bundle: Certificates to trust instead of the system's.
         proxy: Address of a proxy, or empty.
         retry: How patiently; the default's about a minute.
+        renew: Gives fresh credentials when the registry does not take these any more.
         transport: Takes the place of the network.
     """
     pool = transport or make_transport(ca_bundle=ca_bundle, proxy=proxy, connections=CONNECTIONS)
-    session = Session(host, credentials, pool)
+    session = Session(host, credentials, pool, renew=renew)
     try:
         yield RegistryClient(session, retry or Retry())
     finally:
@@ -255,11 +225,3 @@ def connect(  # noqa: PLR0913 - how a registry is reached, all by keyword
 
 def _scope(repository: str) -> str:
     return f"repository:{repository}:pull,push"
-
-
-def _location(response: httpx.Response) -> str:
-    location: str = response.headers.get("location", "")
-    if not location:
-        message = "the registry opened an upload without saying where"
-        raise RegistryRefusedError(message)
-    return location

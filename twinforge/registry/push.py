@@ -87,6 +87,7 @@ def push_to_all(  # noqa: PLR0913 - what a push needs, all by keyword
                     ca_bundle=ca_bundle,
                     proxy=proxy,
                     retry=retry,
+                    renew=target.renew,
                 )
             )
             for target in targets

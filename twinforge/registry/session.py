@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 from datetime import UTC, datetime
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
@@ -19,7 +20,7 @@ from twinforge.registry.auth import Authorizer, is_loopback
 from twinforge.registry.retry import TransientError, parse_retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from twinforge.registry.credentials import Credentials
@@ -51,21 +52,33 @@ def make_transport(*, ca_bundle: Path | None, proxy: str, connections: int) -> h
         proxy: Address of a proxy, or empty.
         connections: How many may be open at once.
     """
+    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+    return httpx.HTTPTransport(
+        verify=_trust(ca_bundle), http2=False, limits=limits, proxy=proxy or None, trust_env=False
+    )
+
+
+@cache
+def _trust(ca_bundle: Path | None) -> ssl.SSLContext:
+    """Read the certificates once: that takes longer than most requests."""
     try:
-        trust = ssl.create_default_context(cafile=str(ca_bundle) if ca_bundle else None)
+        return ssl.create_default_context(cafile=str(ca_bundle) if ca_bundle else None)
     except OSError as error:
         message = f"the CA bundle '{ca_bundle}' can't be read"
         raise RegistryError(message) from error
-    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-    return httpx.HTTPTransport(
-        verify=trust, http2=False, limits=limits, proxy=proxy or None, trust_env=False
-    )
 
 
 class Session:
     """Sends requests to one registry; may be used by several threads at once."""
 
-    def __init__(self, host: str, credentials: Credentials, transport: httpx.BaseTransport) -> None:
+    def __init__(
+        self,
+        host: str,
+        credentials: Credentials,
+        transport: httpx.BaseTransport,
+        *,
+        renew: Callable[[], Credentials] | None = None,
+    ) -> None:
         self._host = host
         # Docker's rule: plain HTTP is for this machine only.
         self.base = f"{'http' if is_loopback(host) else 'https'}://{_address(host)}/"
@@ -75,7 +88,9 @@ class Session:
             headers={"User-Agent": "twinforge"},
             trust_env=False,
         )
-        self._auth = Authorizer(host, credentials, self._once, self._client.build_request)
+        self._auth = Authorizer(
+            host, credentials, self._once, self._client.build_request, renew=renew
+        )
 
     def close(self) -> None:
         """Close all connections."""
@@ -117,6 +132,7 @@ class Session:
         again = content is None or isinstance(content, bytes)
         url = self.url(path)
         wanted = frozenset(accept)
+        may_renew = True
         for _ in range(REDIRECTS):
             # Credentials belong to this registry, not to wherever it redirects (a CDN, a bucket).
             ours = urlsplit(url).netloc == urlsplit(self.base).netloc
@@ -129,7 +145,8 @@ class Session:
             status = response.status_code
             if status in wanted:
                 return response
-            if status == HTTPStatus.UNAUTHORIZED and token and self._auth.forget(scope):
+            if may_renew and self._is_refusal(status, token) and self._auth.replace(scope, token):
+                may_renew = False
                 if again:
                     continue
                 message = self._describe(request, "the token has expired")
@@ -143,6 +160,14 @@ class Session:
             )
         message = f"{method} {self._host}: redirected more than {REDIRECTS} times"
         raise RegistryRefusedError(message)
+
+    @staticmethod
+    def _is_refusal(status: int, token: str) -> bool:
+        # ECR answers 403 and not 401 when a token has expired.
+        expired = {HTTPStatus.UNAUTHORIZED}
+        if token.startswith("Basic "):
+            expired.add(HTTPStatus.FORBIDDEN)
+        return bool(token) and status in expired
 
     def _once(self, request: httpx.Request) -> httpx.Response:
         try:
