@@ -16,7 +16,6 @@ from twinforge.model.matrix import (
     Base,
     Bootstrap,
     Matrix,
-    Registry,
     Rule,
 )
 from twinforge.model.recipe import (
@@ -30,11 +29,12 @@ from twinforge.model.recipe import (
     Twin,
 )
 from twinforge.model.reference import Reference
+from twinforge.model.registries import complete_registries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from twinforge.model.files import BasePart, MatrixFile, RecipeFile, RegistryPart, SmokePart
+    from twinforge.model.files import BasePart, MatrixFile, RecipeFile, SmokePart
     from twinforge.model.source import Source
 
 __all__ = ["complete_matrix", "complete_recipe"]
@@ -93,7 +93,7 @@ def complete_matrix(source: Source[MatrixFile]) -> Matrix:
             Alias(tag, dict(values), source.place("aliases", tag, key=True))
             for tag, values in file.aliases.items()
         ),
-        registry=_registry(source, file.registry) if file.registry else None,
+        registries=complete_registries(source),
     )
 
 
@@ -148,16 +148,3 @@ def _os_of_name(name: str, cuda: str, file: MatrixFile) -> str:
     rest = name.removeprefix(prefix)
     known = {*file.axes["os"], *file.bases}
     return rest if cuda and name.startswith(prefix) and rest in known else name
-
-
-def _registry(source: Source[MatrixFile], part: RegistryPart) -> Registry:
-    is_ecr = part.kind == "ecr"
-    return Registry(
-        kind=part.kind,
-        host=part.host or "",
-        account=part.account or "",
-        regions=part.regions,
-        repository=part.repository,
-        scan_on_push=is_ecr and part.scan_on_push is not False,
-        place=source.place("registry", key=True),
-    )

@@ -7,12 +7,27 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
 
     from twinforge.model.place import Place
     from twinforge.model.recipe import AptPackage
     from twinforge.model.reference import Reference
 
-__all__ = ["Accelerator", "Alias", "Axis", "Base", "Bootstrap", "Matrix", "Registry", "Rule"]
+__all__ = [
+    "Accelerator",
+    "Access",
+    "Alias",
+    "AllowedFinding",
+    "Axis",
+    "Base",
+    "Bootstrap",
+    "Budget",
+    "Lifecycle",
+    "Matrix",
+    "Registry",
+    "Rule",
+    "Scan",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +103,55 @@ class Alias:
 
 
 @dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """What ECR may delete; ``untagged_days`` is 0 where images without a tag stay."""
+
+    keep_images: int
+    untagged_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may pull, beside the account itself."""
+
+    sagemaker: bool
+    accounts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AllowedFinding:
+    """A finding of a scan that is accepted up to a day, that one included."""
+
+    id: str
+    reason: str
+    until: date
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Findings that stop a push: from ``fail_on`` up, without those that are allowed."""
+
+    fail_on: str
+    allowed: tuple[AllowedFinding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A limit on an image's compressed size, and the name that the matrix gives it."""
+
+    name: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Registry:
     """Where images go. ``kind`` is ``ecr`` or ``oci``; ``repository`` may hold ``{recipe}``.
 
     ``host`` is the host of an ``oci`` registry, or empty for ECR, where account and region decide.
+    ``name`` is ``default`` for a matrix's only registry. Of ECR's repositories, ``lifecycle``,
+    ``tags`` and ``access`` are None where the matrix leaves them as they are, and ``kms_key`` is
+    empty then.
     """
 
     kind: str
@@ -101,6 +161,13 @@ class Registry:
     repository: str
     scan_on_push: bool
     place: Place
+    name: str = "default"
+    kms_key: str = ""
+    lifecycle: Lifecycle | None = None
+    tags: Mapping[str, str] | None = None
+    access: Access | None = None
+    scan: Scan | None = None
+    budgets: tuple[Budget, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,4 +180,9 @@ class Matrix:
     excludes: tuple[Rule, ...]
     groups: Mapping[str, Rule]
     aliases: tuple[Alias, ...]
-    registry: Registry | None
+    registries: tuple[Registry, ...]
+
+    @property
+    def registry(self) -> Registry | None:
+        """The registry that is pushed to: the first one."""
+        return self.registries[0] if self.registries else None

@@ -24,6 +24,7 @@ __all__ = ["Source", "read_source"]
 
 M = TypeVar("M", bound=BaseModel)
 
+_TAGS = frozenset({"<twin>", "<requirement>", "<one>", "<named>"})
 _NEEDED = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -123,7 +124,7 @@ def _where(loc: Sequence[str | int]) -> tuple[Where, bool]:
     """Return the path in the document: pydantic adds a union's tags and ``[key]`` for a key."""
     is_key = len(loc) > 1 and loc[-1] == "[key]"
     steps = loc[:-1] if is_key else loc
-    return tuple(step for step in steps if step not in {"<twin>", "<requirement>"}), is_key
+    return tuple(step for step in steps if step not in _TAGS), is_key
 
 
 def _message(detail: ErrorDetails, node: Node | None) -> str:
