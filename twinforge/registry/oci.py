@@ -50,9 +50,13 @@ class RegistryClient:
     failed again and again).
     """
 
-    def __init__(self, session: Session, retry: Retry) -> None:
+    def __init__(self, session: Session, retry: Retry, *, read_only: bool = False) -> None:
         self._session = session
         self._retry = retry
+        self._actions = "pull" if read_only else "pull,push"
+
+    def _scope(self, repository: str) -> str:
+        return f"repository:{repository}:{self._actions}"
 
     def blob_size(self, repository: str, digest: Digest) -> int | None:
         """Return how many bytes a blob of the repository has, or None where it is not there."""
@@ -61,7 +65,7 @@ class RegistryClient:
             response = self._session.send(
                 "HEAD",
                 f"v2/{repository}/blobs/{digest}",
-                scope=_scope(repository),
+                scope=self._scope(repository),
                 accept=MISSING,
             )
             if response.status_code == HTTPStatus.NOT_FOUND:
@@ -77,7 +81,7 @@ class RegistryClient:
             response = self._session.send(
                 "GET",
                 f"v2/{repository}/blobs/{digest}",
-                scope=_scope(repository),
+                scope=self._scope(repository),
                 accept=(HTTPStatus.OK,),
             )
             if hashlib.sha256(response.content).hexdigest() != digest.hex:
@@ -87,6 +91,33 @@ class RegistryClient:
 
         return self._retry.run(ask)
 
+    def open_blob(self, repository: str, digest: Digest, offset: int = 0) -> Iterator[bytes]:
+        """Yield a blob as it comes, from an offset on; whoever takes it checks the digest.
+
+        A registry that does not know ranges sends all of it, and the beginning is dropped here.
+
+        Raises:
+            TransientError: It ends too early; whoever reads it begins again.
+        """
+        headers = {"Accept-Encoding": "identity"}
+        if offset:
+            headers["Range"] = f"bytes={offset}-"
+        response = self._retry.run(
+            lambda: self._session.send(
+                "GET",
+                f"v2/{repository}/blobs/{digest}",
+                scope=self._scope(repository),
+                headers=headers,
+                accept=(HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT),
+                stream=True,
+            )
+        )
+        skip = offset if response.status_code == HTTPStatus.OK else 0
+        for chunk in self._session.read_stream(response):
+            if skip < len(chunk):
+                yield chunk[skip:]
+            skip = max(0, skip - len(chunk))
+
     def mount_blob(self, repository: str, digest: Digest, source: str) -> bool:
         """Let a repository share a blob of another one of the registry; say whether it does now.
 
@@ -94,7 +125,7 @@ class RegistryClient:
         """
 
         def ask() -> bool:
-            scope = f"{_scope(repository)} repository:{source}:pull"
+            scope = f"{self._scope(repository)} repository:{source}:pull"
             response = self._session.send(
                 "POST",
                 f"v2/{repository}/blobs/uploads/",
@@ -127,7 +158,9 @@ class RegistryClient:
         if size == 0:  # pragma: no cover - no layer and no configuration is empty
             message = f"the blob {digest} is empty"
             raise RegistryRefusedError(message)
-        upload = BlobUpload(self._session, repository, _scope(repository), digest, size, chunks)
+        upload = BlobUpload(
+            self._session, repository, self._scope(repository), digest, size, chunks
+        )
         self._retry.run(upload.attempt)
 
     def read_manifest(self, repository: str, reference: str) -> StoredManifest | None:
@@ -140,7 +173,7 @@ class RegistryClient:
             response = self._session.send(
                 "GET",
                 f"v2/{repository}/manifests/{reference}",
-                scope=_scope(repository),
+                scope=self._scope(repository),
                 headers={"Accept": ", ".join(ACCEPTED)},
                 accept=MISSING,
             )
@@ -166,7 +199,7 @@ class RegistryClient:
             self._session.send(
                 "PUT",
                 f"v2/{repository}/manifests/{reference}",
-                scope=_scope(repository),
+                scope=self._scope(repository),
                 headers={"Content-Type": media_type},
                 content=body,
                 accept=(HTTPStatus.CREATED, HTTPStatus.OK),
@@ -202,6 +235,7 @@ def connect(  # noqa: PLR0913 - how a registry is reached, all by keyword
     proxy: str = "",
     retry: Retry | None = None,
     renew: Callable[[], Credentials] | None = None,
+    read_only: bool = False,
     transport: httpx.BaseTransport | None = None,
 ) -> Iterator[RegistryClient]:
     """Give a client of a registry, and close its connections afterwards.
@@ -213,15 +247,12 @@ def connect(  # noqa: PLR0913 - how a registry is reached, all by keyword
         proxy: Address of a proxy, or empty.
         retry: How patiently; the default's about a minute.
         renew: Gives fresh credentials when the registry does not take these any more.
+        read_only: Ask for tokens that may pull, and no more.
         transport: Takes the place of the network.
     """
     pool = transport or make_transport(ca_bundle=ca_bundle, proxy=proxy, connections=CONNECTIONS)
     session = Session(host, credentials, pool, renew=renew)
     try:
-        yield RegistryClient(session, retry or Retry())
+        yield RegistryClient(session, retry or Retry(), read_only=read_only)
     finally:
         session.close()
-
-
-def _scope(repository: str) -> str:
-    return f"repository:{repository}:pull,push"

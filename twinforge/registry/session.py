@@ -20,7 +20,7 @@ from twinforge.registry.auth import Authorizer, is_loopback
 from twinforge.registry.retry import TransientError, parse_retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from twinforge.registry.credentials import Credentials
@@ -119,11 +119,13 @@ class Session:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         content: bytes | Iterable[bytes] | None = None,
+        stream: bool = False,
     ) -> httpx.Response:
         """Send one request and return an answer with a status in ``accept``, read to its end.
 
         ``content`` that is not bytes can be sent once only. A token that is refused is renewed
-        and the request sent again when its content allows it.
+        and the request sent again when its content allows it. With ``stream`` the answer is not
+        read; ``read_stream`` reads and closes it.
 
         Raises:
             TransientError: Trying again may help.
@@ -141,10 +143,12 @@ class Session:
             request = self._client.build_request(
                 method, url, headers=given, params=params, content=content
             )
-            response = self._once(request)
+            response = self._once(request, stream=stream)
             status = response.status_code
             if status in wanted:
                 return response
+            if stream:
+                response.close()
             if may_renew and self._is_refusal(status, token) and self._auth.replace(scope, token):
                 may_renew = False
                 if again:
@@ -169,25 +173,45 @@ class Session:
             expired.add(HTTPStatus.FORBIDDEN)
         return bool(token) and status in expired
 
-    def _once(self, request: httpx.Request) -> httpx.Response:
+    def read_stream(self, response: httpx.Response) -> Iterator[bytes]:
+        """Yield an answer that was not read yet, as it comes, and close it.
+
+        Raises:
+            TransientError: It ends too early.
+        """
         try:
-            response = self._client.send(request, follow_redirects=False)
+            yield from response.iter_raw()
         except httpx.TransportError as error:
-            certificate = "CERTIFICATE_VERIFY_FAILED" in str(error)
-            reason = self._scrub(str(error)) or type(error).__name__
-            message = self._describe(request, reason)
-            if certificate or isinstance(error, httpx.UnsupportedProtocol):
-                hint = "trust its authority with a CA bundle" if certificate else ""
-                raise RegistryRefusedError(message, hint=hint) from None
+            raise self._translate(error, response.request) from None
+        finally:
+            response.close()
+
+    def _once(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
+        try:
+            response = self._client.send(request, follow_redirects=False, stream=stream)
+        except httpx.TransportError as error:
             # "from None": the cause holds the request, and with it the headers.
-            raise TransientError(message) from None
+            raise self._translate(error, request) from None
         if response.status_code in TRANSIENT:
             after = parse_retry_after(
                 response.headers.get("retry-after", ""), now=datetime.now(UTC)
             )
+            if stream:
+                response.close()
             message = self._describe(request, self._reason(response))
             raise TransientError(message, after_s=after)
         return response
+
+    def _translate(
+        self, error: httpx.TransportError, request: httpx.Request
+    ) -> TransientError | RegistryRefusedError:
+        certificate = "CERTIFICATE_VERIFY_FAILED" in str(error)
+        reason = self._scrub(str(error)) or type(error).__name__
+        message = self._describe(request, reason)
+        if certificate or isinstance(error, httpx.UnsupportedProtocol):
+            hint = "trust its authority with a CA bundle" if certificate else ""
+            return RegistryRefusedError(message, hint=hint)
+        return TransientError(message)
 
     def _describe(self, request: httpx.Request, reason: str) -> str:
         # Queries are left out: upload sessions and signed addresses carry secrets there.
@@ -203,7 +227,7 @@ class Session:
                 ": ".join(str(error[key]) for key in ("code", "message") if error.get(key))
                 for error in errors
             )
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, httpx.StreamError):
             return text
         return f"{text}, {self._scrub(told)[:SHOWN]}" if told else text
 
