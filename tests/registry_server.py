@@ -51,7 +51,9 @@ def running_registry(
     ).stdout
     (folder / "htpasswd").write_text(entry)
     port = _free_port()
-    (folder / "config.yml").write_text(_config(storage, folder / "htpasswd", port, behind_proxy=behind_proxy))
+    (folder / "config.yml").write_text(
+        _config(storage, folder / "htpasswd", port, behind_proxy=behind_proxy)
+    )
     log = folder / "log"
     with log.open("wb") as output:
         server = subprocess.Popen(

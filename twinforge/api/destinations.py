@@ -10,7 +10,7 @@ from twinforge.errors import UsageError
 from twinforge.model.reference import Reference
 from twinforge.model.suggest import known_or_close
 from twinforge.registry.credentials import ANONYMOUS, Credentials, read_credentials
-from twinforge.registry.ecr import AwsAccess, Tags, prepare_targets
+from twinforge.registry.ecr import AwsAccess, Tags, prepare_targets, reach_targets
 from twinforge.registry.items import Target
 
 if TYPE_CHECKING:
@@ -65,16 +65,26 @@ def given_target(
     return (Target(name, _stored_credentials(workspace, host)),)
 
 
-def registry_targets(
-    workspace: Workspace, registry: Registry, repository: str, tags: Tags, access: AwsAccess
+def registry_targets(  # noqa: PLR0913 - a registry and how it is reached
+    workspace: Workspace,
+    registry: Registry,
+    repository: str,
+    tags: Tags,
+    access: AwsAccess,
+    *,
+    create: bool = True,
 ) -> tuple[Target, ...]:
-    """Return the repository in every place of a registry of the matrix; ECR's is made if missing.
+    """Return the repository in every place of a registry of the matrix.
+
+    ECR's is made where it is missing; without ``create`` it is only read from, and left alone.
 
     Raises:
         RegistryError: AWS said no, or could not be used.
     """
     if registry.kind == "oci":
         return given_target(workspace, registry.host, repository, username="", password="")
+    if not create:
+        return reach_targets(registry, repository, access=access)
     return prepare_targets(registry, repository, tags, access=access, listener=workspace.listener)
 
 

@@ -45,6 +45,9 @@ _VERBS = {
     "build": "making",
     "smoke": "trying",
     "push": "pushing",
+    "promote": "promoting",
+    "registry": "repositories",
+    "iam": "permissions",
     "select": "choosing",
     "deploy": "choosing",
 }

@@ -81,7 +81,7 @@ class Authorizer:
     ``renew`` gives fresh credentials, where those that were given can expire (ECR's do).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a registry, who we are there, and how it is asked
         self,
         host: str,
         credentials: Credentials,

@@ -13,7 +13,7 @@ import binascii
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from twinforge.errors import RegistryError
@@ -33,7 +33,7 @@ from twinforge.registry.gather import gather
 from twinforge.registry.items import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from twinforge.events import Listener
     from twinforge.model.matrix import Registry
@@ -45,9 +45,14 @@ __all__ = [
     "encryption_of",
     "ensure_repository",
     "fetch_login",
+    "in_regions",
     "mutability_of",
     "prepare_targets",
+    "reach_targets",
 ]
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ def prepare_targets(
 
     def prepare(region: str) -> Target:
         client = connect_ecr(access, region)
-        login = fetch_login(client, region, account=registry.account)
+        target = _target(client, region, registry, repository, access)
         ensure_repository(
             client,
             region,
@@ -99,16 +104,41 @@ def prepare_targets(
             kms_key=registry.kms_key,
             listener=listener,
         )
-        return Target(
-            Reference(login.host, repository),
-            login.credentials,
-            access.address,
-            partial(_renew, client, region),
-            partial(read_findings, client, region, registry.account),
-        )
+        return target
 
-    with ThreadPoolExecutor(len(registry.regions), thread_name_prefix="region") as pool:
-        return tuple(gather([pool.submit(prepare, region) for region in registry.regions]))
+    return in_regions(registry.regions, prepare)
+
+
+def reach_targets(registry: Registry, repository: str, *, access: AwsAccess) -> tuple[Target, ...]:
+    """Return a target for every region, without a look at its repository.
+
+    Raises:
+        RegistryRefusedError: AWS said no.
+        RegistryError: AWS could not be used.
+    """
+    return in_regions(
+        registry.regions,
+        lambda region: _target(connect_ecr(access, region), region, registry, repository, access),
+    )
+
+
+def in_regions(regions: Sequence[str], ask: Callable[[str], T]) -> tuple[T, ...]:
+    """Ask all regions at the same time; the first failure in their order is raised."""
+    with ThreadPoolExecutor(len(regions), thread_name_prefix="region") as pool:
+        return tuple(gather([pool.submit(ask, region) for region in regions]))
+
+
+def _target(
+    client: Any, region: str, registry: Registry, repository: str, access: AwsAccess
+) -> Target:
+    login = fetch_login(client, region, account=registry.account)
+    return Target(
+        Reference(login.host, repository),
+        login.credentials,
+        access.address,
+        partial(_renew, client, region),
+        partial(read_findings, client, region, registry.account),
+    )
 
 
 def fetch_login(client: Any, region: str, *, account: str = "") -> Login:
