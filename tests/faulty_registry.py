@@ -167,10 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {
             name: value for name, value in self.headers.items() if name.lower() != "connection"
         }
-        if self.state.bearer:
-            server = self.state.upstream
-            headers["Authorization"] = _basic(server.username, server.password)
-        elif self.state.passwords:
+        if self.state.bearer or self.state.passwords:
             server = self.state.upstream
             headers["Authorization"] = _basic(server.username, server.password)
         self.behind.request(self.command, self.path, body=body or None, headers=headers)
