@@ -35,9 +35,17 @@ class FakeEcr:
         self.calls: list[tuple[str, str, dict[str, Any]]] = []
         self._asked = threading.local()
         self._lock = threading.Lock()
+        self._making = threading.Lock()
+        self._clients: dict[str, Any] = {}
 
     def connect(self, _access: object, region: str) -> Any:
         """Return boto3's own client; what it would send over the network comes here."""
+        with self._making:
+            if region not in self._clients:
+                self._clients[region] = self._client(region)
+            return self._clients[region]
+
+    def _client(self, region: str) -> Any:
         session = boto3.session.Session("key", "secret", region_name=region)
         client = session.client("ecr")
         client.meta.events.register("before-parameter-build.ecr.*", self._remember)
