@@ -79,7 +79,7 @@ class FakeEcr:
     def _found(self, region: str, params: dict[str, Any]) -> tuple[str, str]:
         place = (region, params["repositoryName"])
         if place not in self.repositories:
-            raise _RefusedError("RepositoryNotFoundException")
+            raise _RepositoryNotFoundError
         return place
 
     def get_authorization_token(self, region: str, _: dict[str, Any]) -> dict[str, Any]:
@@ -96,7 +96,7 @@ class FakeEcr:
     def create_repository(self, region: str, params: dict[str, Any]) -> dict[str, Any]:
         place = (region, params["repositoryName"])
         if place in self.repositories:
-            raise _RefusedError("RepositoryAlreadyExistsException")
+            raise _RepositoryAlreadyExistsError
         made = {key: value for key, value in params.items() if key not in {"tags", "registryId"}}
         made["registryId"] = params.get("registryId", ACCOUNT)
         partition = "aws-cn" if region.startswith("cn-") else "aws"
@@ -133,7 +133,7 @@ class FakeEcr:
     def get_repository_policy(self, region: str, params: dict[str, Any]) -> dict[str, Any]:
         place = self._found(region, params)
         if place not in self.policies:
-            raise _RefusedError("RepositoryPolicyNotFoundException")
+            raise _RepositoryPolicyNotFoundError
         return {"policyText": self.policies[place]}
 
     def set_repository_policy(self, region: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -147,7 +147,7 @@ class FakeEcr:
     def get_lifecycle_policy(self, region: str, params: dict[str, Any]) -> dict[str, Any]:
         place = self._found(region, params)
         if place not in self.lifecycles:
-            raise _RefusedError("LifecyclePolicyNotFoundException")
+            raise _LifecyclePolicyNotFoundError
         return {"lifecyclePolicyText": self.lifecycles[place]}
 
     def put_lifecycle_policy(self, region: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -172,7 +172,7 @@ class FakeEcr:
     def describe_image_scan_findings(self, _: str, params: dict[str, Any]) -> dict[str, Any]:
         waiting = self.scans[params["imageId"]["imageDigest"]]
         if not waiting:
-            raise _RefusedError("ScanNotFoundException")
+            raise _ScanNotFoundError
         return dict(waiting.pop(0) if len(waiting) > 1 else waiting[0])
 
     def start_image_scan(self, _: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -182,6 +182,28 @@ class FakeEcr:
 
 
 class _RefusedError(Exception):
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
+    """Answered by the code that the class is named after."""
+
+    @property
+    def code(self) -> str:
+        return f"{type(self).__name__.strip('_').removesuffix('Error')}Exception"
+
+
+class _LifecyclePolicyNotFoundError(_RefusedError):
+    pass
+
+
+class _RepositoryAlreadyExistsError(_RefusedError):
+    pass
+
+
+class _RepositoryNotFoundError(_RefusedError):
+    pass
+
+
+class _RepositoryPolicyNotFoundError(_RefusedError):
+    pass
+
+
+class _ScanNotFoundError(_RefusedError):
+    pass

@@ -91,6 +91,18 @@ class FaultyRegistry:
             return token
 
 
+def _error(code: str) -> bytes:
+    return json.dumps({"errors": [{"code": code, "message": "on purpose"}]}).encode()
+
+
+ANSWERS = {
+    Fault.THROTTLED: (429, {"Retry-After": str(WAIT_S)}, _error("TOOMANYREQUESTS")),
+    Fault.BROKEN: (500, {}, _error("UNKNOWN")),
+    Fault.BUSY: (503, {}, b""),
+    Fault.REFUSED: (403, {}, _error("DENIED")),
+}
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     state: FaultyRegistry
@@ -120,11 +132,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         fault = self.state.count(self.command, self.path)
         length = int(self.headers.get("content-length") or 0)
-        if fault is Fault.CUT:
-            self.cut()
-            return
-        if fault is Fault.HELD:
-            self.state.released.wait(60)
+        if fault in {Fault.CUT, Fault.HELD}:
+            if fault is Fault.HELD:
+                self.state.released.wait(60)
             self.cut()
             return
         if fault is Fault.CUT_IN_BODY and length:
@@ -139,18 +149,16 @@ class _Handler(BaseHTTPRequestHandler):
                 self.state.passwords.clear()
         if not self.let_in():
             self.challenge()
-        elif fault is Fault.THROTTLED:
-            self.answer(429, {"Retry-After": str(WAIT_S)}, _error("TOOMANYREQUESTS"))
-        elif fault is Fault.BROKEN:
-            self.answer(500, {}, _error("UNKNOWN"))
-        elif fault is Fault.BUSY:
-            self.answer(503, {}, b"")
-        elif fault is Fault.REFUSED:
-            self.answer(403, {}, _error("DENIED"))
+        elif fault in ANSWERS:
+            self.answer(*ANSWERS[fault])
         else:
             self.pass_on(body, fault)
 
-    do_HEAD = do_POST = do_PATCH = do_PUT = do_DELETE = do_GET
+    do_HEAD = do_GET  # noqa: N815 - the names that the base looks for
+    do_POST = do_GET  # noqa: N815 - likewise
+    do_PATCH = do_GET  # noqa: N815 - likewise
+    do_PUT = do_GET  # noqa: N815 - likewise
+    do_DELETE = do_GET  # noqa: N815 - likewise
 
     def pass_on(self, body: bytes, fault: Fault | None) -> None:
         status, headers, data = self.ask(body)
@@ -234,10 +242,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.answer(200, {"Content-Type": "application/json"}, body)
 
 
-def _error(code: str) -> bytes:
-    return json.dumps({"errors": [{"code": code, "message": "on purpose"}]}).encode()
-
-
 def _basic(username: str, password: str) -> str:
     return f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}"
 
@@ -247,7 +251,7 @@ def faulty_registry(upstream: RegistryServer, *, bearer: bool = True) -> Iterato
     """Run the proxy on a free loopback port; without ``bearer`` it takes ``passwords``."""
     state = FaultyRegistry("", upstream, bearer)
     handler: Callable[..., BaseHTTPRequestHandler] = type("_Bound", (_Handler,), {"state": state})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)  # type: ignore[arg-type] # a class
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     state.host = f"127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.05))

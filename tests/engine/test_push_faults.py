@@ -20,7 +20,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
@@ -30,7 +30,7 @@ from tests.tiny_images import TinyImages, push_item
 from twinforge.errors import RegistryError, RegistryRefusedError
 from twinforge.events import ignore
 from twinforge.model.reference import Digest, Reference
-from twinforge.registry import oci
+from twinforge.registry import oci, session
 from twinforge.registry.cache import BlobCache
 from twinforge.registry.compress import gzip_chunks
 from twinforge.registry.credentials import Credentials
@@ -83,7 +83,7 @@ class Mortal:
     def close(self) -> None:
         self._inner.close()
 
-    def __enter__(self) -> Mortal:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -139,7 +139,7 @@ class Bench:
         shutil.copytree(self.repositories / "seed", self.repositories / name)
         return name
 
-    def push(
+    def push(  # noqa: PLR0913 - the circumstances, by keyword
         self,
         host: str,
         repository: str,
@@ -228,18 +228,18 @@ def try_fault(bench: Bench, proxy: FaultyRegistry, fault: Fault | str, at: int) 
     else:
         proxy.arm(Fault.CUT if fault == DOWN else None, at, lasting=True)
     KILL.at = at if fault == KILLED else -1
-    failed = True
+    error: RegistryError | KilledError | None = None
     try:
         bench.check_done(repository, bench.push(proxy.host, repository, attempts=3))
-        failed = False
-    except RegistryError as error:
-        assert fault not in PASSING, f"{fault} at request {at}: {error}"
-        if fault is Fault.REFUSED:
-            assert isinstance(error, RegistryRefusedError)
-            method, path = proxy.requests[at]
-            assert method != "PUT" or proxy.requests.count((method, path)) == 1, "tried again"
-    except KilledError:
-        assert fault == KILLED
+    except (RegistryError, KilledError) as raised:
+        error = raised
+    failed = error is not None
+    assert not failed or fault not in PASSING, f"{fault} at request {at}: {error}"
+    assert isinstance(error, KilledError) is (fault == KILLED)
+    if fault is Fault.REFUSED and failed:
+        assert isinstance(error, RegistryRefusedError)
+        method, path = proxy.requests[at]
+        assert method != "PUT" or proxy.requests.count((method, path)) == 1, "tried again"
     bench.check_aliases(repository, done=not failed)
     if fault is Fault.REFUSED and not failed:
         # The one thing that a push can do without: a look at what older images were made of.
@@ -261,7 +261,7 @@ KILL = _Kill()
 def test_a_fault_at_every_request_loses_nothing_and_tells_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = oci.make_transport
+    make = session.make_transport
 
     def mortal(**options: Any) -> Any:
         transport = make(**options)

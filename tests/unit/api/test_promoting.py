@@ -133,7 +133,9 @@ def test_a_release_that_is_not_where_it_should_come_from_is_named(
 def test_names_that_are_not_there_are_wrong_usage(named: World) -> None:
     with pytest.raises(UsageError, match="nothing of the recipe 'words' was released"):
         plan(named)
-    with pytest.raises(UsageError, match=r"names no registry 'prod'; known are 'staging', 'production'"):
+    with pytest.raises(
+        UsageError, match=r"names no registry 'prod'; known are 'staging', 'production'"
+    ):
         plan(named, target="prod")
     with pytest.raises(UsageError, match="from 'staging' to itself"):
         plan(named, target="staging")

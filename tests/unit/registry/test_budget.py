@@ -58,6 +58,6 @@ def test_without_a_history_the_layers_are_named_by_digest() -> None:
 
 def test_every_image_that_is_too_large_is_named() -> None:
     images = [arrived(11 * GIB), arrived(1, slug="small"), arrived(12 * GIB, slug="cuda")]
-    with pytest.raises(RegistryError, match="x/cpu has .*; x/cuda has ") as caught:
+    with pytest.raises(RegistryError, match=r"x/cpu has .*; x/cuda has ") as caught:
         check_budgets(images, [SERVERLESS])
     assert "small" not in caught.value.message

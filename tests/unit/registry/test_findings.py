@@ -83,8 +83,10 @@ def test_what_is_accepted_for_nothing_is_noted() -> None:
     notes = check(allow=(allowed("CVE-2", TODAY), allowed("CVE-3", date(2020, 1, 1))))
     assert [note.text for note in notes] == [
         "matrix.yaml:7: 'CVE-2' is accepted and no image has it; take it out",
-        "matrix.yaml:7: 'CVE-3' is accepted and no image has it and ended on 2020-01-01; "
-        "take it out",
+        (
+            "matrix.yaml:7: 'CVE-3' is accepted and no image has it and ended on 2020-01-01; "
+            "take it out"
+        ),
     ]
 
 

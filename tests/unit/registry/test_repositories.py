@@ -11,7 +11,7 @@ from twinforge.errors import RegistryError
 from twinforge.events import Event, ignore
 from twinforge.model.matrix import Access, Lifecycle, Registry
 from twinforge.model.place import Place
-from twinforge.registry import preview, repositories
+from twinforge.registry import repositories
 from twinforge.registry.aws import AwsAccess
 from twinforge.registry.lifecycle import render_lifecycle
 from twinforge.registry.repositories import Change, Wanted, apply_plan, plan_regions
@@ -40,7 +40,7 @@ WANTED = Wanted("ml/digits", ("latest-*",), frozenset({"1.2.0"}), frozenset({REL
 def ecr(monkeypatch: pytest.MonkeyPatch) -> FakeEcr:
     found = FakeEcr()
     monkeypatch.setattr(repositories, "connect_ecr", found.connect)
-    monkeypatch.setattr(preview.time, "sleep", lambda _: None)
+    monkeypatch.setattr("twinforge.registry.preview.time.sleep", lambda _: None)
     return found
 
 
