@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -199,10 +200,14 @@ class Bench:
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    folder = tmp_path_factory.mktemp("faults")
-    with running_registry(folder / "registry", behind_proxy=True) as server:
-        found = Bench(server, folder)
+def bench() -> Iterator[Bench]:
+    # Hundreds of pushes are many thousands of small files: in memory where there is room for them.
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with (
+        tempfile.TemporaryDirectory(prefix="twinforge-faults-", dir=memory) as name,
+        running_registry(Path(name) / "registry", behind_proxy=True) as server,
+    ):
+        found = Bench(server, Path(name))
         found.push(server.host, "seed", OLD)
         yield found
 

@@ -268,7 +268,7 @@ def _check(  # noqa: PLR0913, PLR0917 - one question with all that it needs
         loose = [tag for tag in tags.immutable if not covers(named, tag)]
     wanted = " ".join(f"filterType=WILDCARD,filter={one}" for one in filters)
     remedy = (
-        f"aws ecr put-image-tag-mutability --region {region} --repository-name {name} "
+        f"run `twinforge registry apply`, or aws ecr put-image-tag-mutability --region {region} --repository-name {name} "
         f"--image-tag-mutability IMMUTABLE_WITH_EXCLUSION "
         f"--image-tag-mutability-exclusion-filters {wanted}"
     )

@@ -6,8 +6,6 @@ and tags that others made) is left alone.
 
 from __future__ import annotations
 
-import difflib
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +13,13 @@ from twinforge.errors import RegistryError
 from twinforge.events import Event, State
 from twinforge.registry.access_policy import normal_policy, render_policy
 from twinforge.registry.aws import AwsAccess, NotThereError, asking, connect_ecr, partition_of
+from twinforge.registry.change import (
+    Change,
+    mutability_text,
+    rules_text,
+    scanning_text,
+    tag_pairs,
+)
 from twinforge.registry.ecr import (
     describe_repository,
     encryption_of,
@@ -48,37 +53,6 @@ class Wanted:
     filters: tuple[str, ...]
     versions: frozenset[str] = frozenset()
     digests: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One request that makes a repository what it must be.
-
-    Attributes:
-        region: Where.
-        repository: Of which.
-        aspect: What differs: ``repository``, ``immutability``, ``scan on push``, ``lifecycle``,
-            ``tags`` or ``policy``.
-        before: What is there, as text; empty where there is nothing.
-        after: What will be.
-        operation: The client's method.
-        parameters: Its arguments.
-        note: More for a person, such as what a lifecycle policy would delete.
-    """
-
-    region: str
-    repository: str
-    aspect: str
-    before: str
-    after: str
-    operation: str
-    parameters: Mapping[str, Any] = field(repr=False)
-    note: str = ""
-
-    def diff(self) -> str:
-        """Return what changes, line by line, as ``- old`` and ``+ new``."""
-        lines = difflib.ndiff(self.before.splitlines(), self.after.splitlines())
-        return "\n".join(line for line in lines if line[0] in "+-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +163,8 @@ class _Planner:
             **encryption_of(registry.kms_key),
         }
         if registry.tags:
-            parameters["tags"] = _pairs(registry.tags)
-        after = [_mutability(parameters), _scanning(parameters)]
+            parameters["tags"] = tag_pairs(registry.tags)
+        after = [mutability_text(parameters), scanning_text(parameters)]
         if registry.kms_key:
             after.append(f"encrypted by KMS with {registry.kms_key}")
         after += [f"{key}={value}" for key, value in sorted((registry.tags or {}).items())]
@@ -200,13 +174,13 @@ class _Planner:
 
     def _settings(self, found: Mapping[str, Any], wanted: Wanted) -> Iterator[Change]:
         mutability = mutability_of(wanted.filters)
-        before, after = _mutability(found), _mutability(mutability)
+        before, after = mutability_text(found), mutability_text(mutability)
         if before != after:
             yield self._change(
                 wanted, "immutability", before, after, "put_image_tag_mutability", mutability
             )
         scanning = {"imageScanningConfiguration": {"scanOnPush": self._registry.scan_on_push}}
-        before, after = _scanning(found), _scanning(scanning)
+        before, after = scanning_text(found), scanning_text(scanning)
         if before != after:
             yield self._change(
                 wanted,
@@ -244,7 +218,7 @@ class _Planner:
         if new:
             before = "\n".join(f"{key}={there[key]}" for key in sorted(new) if key in there)
             after = "\n".join(f"{key}={new[key]}" for key in sorted(new))
-            parameters = {"resourceArn": arn, "tags": _pairs(new)}
+            parameters = {"resourceArn": arn, "tags": tag_pairs(new)}
             yield self._change(wanted, "tags", before, after, "tag_resource", parameters)
 
     def _policy(self, wanted: Wanted, *, exists: bool) -> Iterator[Change]:
@@ -271,7 +245,7 @@ class _Planner:
         if exists:
             present = self._read(wanted, "get_lifecycle_policy", "lifecyclePolicyText")
         text = render_lifecycle(self._registry.lifecycle, wanted.versions)
-        before, after = _rules(present), _rules(text)
+        before, after = rules_text(present), rules_text(text)
         if before == after:
             return
         note = ""
@@ -303,28 +277,3 @@ class _Planner:
         except NotThereError:
             return ""
         return str(answer.get(key, ""))
-
-
-def _pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
-
-
-def _mutability(parameters: Mapping[str, Any]) -> str:
-    kind = parameters.get("imageTagMutability", "MUTABLE")
-    filters = [one["filter"] for one in parameters.get("imageTagMutabilityExclusionFilters", ())]
-    return f"{kind} {' '.join(sorted(filters))}".strip()
-
-
-def _scanning(parameters: Mapping[str, Any]) -> str:
-    on = parameters.get("imageScanningConfiguration", {}).get("scanOnPush", False)
-    return f"scan on push: {'on' if on else 'off'}"
-
-
-def _rules(text: str) -> str:
-    """Return a policy's rules in one form, a line each."""
-    try:
-        rules = json.loads(text)["rules"] if text else []
-    except (ValueError, KeyError, TypeError):
-        return text
-    ordered = sorted(rules, key=lambda rule: rule.get("rulePriority", 0))
-    return "\n".join(json.dumps(rule, sort_keys=True) for rule in ordered)
