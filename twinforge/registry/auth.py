@@ -26,6 +26,7 @@ __all__ = ["Authorizer", "Challenge", "is_loopback", "parse_challenges"]
 
 TOKEN_LIFETIME_S = 60.0
 SPARE_S = 10.0
+FRESH_S = 60.0
 LOOPBACK = re.compile(r"localhost|127\.\d+\.\d+\.\d+|\[?::1\]?")
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9-]*)(?:\s+|$)")
 _PARAMETER = re.compile(r'\s*([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^",\s]+))\s*(?:,|$)')
@@ -95,6 +96,7 @@ class Authorizer:
         self._credentials = credentials
         self._worn: tuple[str, ...] = ()
         self._renew = renew
+        self._fresh_until = float("-inf")
         self._send = send
         self._build = build
         self._clock = clock
@@ -139,10 +141,12 @@ class Authorizer:
                 return True
             if self._credentials.basic != refused:
                 return True
-            if self._renew is None:
+            # What was refused when it was new is a "no", whoever asks next.
+            if self._renew is None or self._clock() < self._fresh_until:
                 return False
             self._worn += self._credentials.secrets
             self._credentials = self._renew()
+            self._fresh_until = self._clock() + FRESH_S
             return self._credentials.basic != refused
 
     @property

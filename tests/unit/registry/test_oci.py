@@ -172,6 +172,32 @@ def test_a_fresh_password_that_is_refused_as_well_is_a_definite_no(registry: Any
     assert "wr0ng" not in f"{caught.value} {caught.value.hint}"
 
 
+def test_a_definite_no_in_the_middle_of_an_upload_is_not_taken_for_an_expired_password(
+    registry: Any,
+) -> None:
+    registry.faults = [403] * 9
+    registry.fault_at = lambda request: request.method == "PATCH"
+    current = {"password": "s3cret-pass"}
+    registry.allowed = lambda request: (
+        request.headers.get("authorization") == Credentials("twin", current["password"]).basic
+    )
+    asked: list[int] = []
+
+    def renew() -> Credentials:
+        asked.append(1)
+        current["password"] = f"fresh-{len(asked)}"
+        return Credentials("twin", current["password"])
+
+    retry = Retry(attempts=6, sleep=lambda _: None)
+    with (
+        connect(NAME, WHO, renew=renew, retry=retry, transport=registry.transport) as found,
+        pytest.raises(RegistryRefusedError, match="status 403"),
+    ):
+        upload(found)
+    assert len(asked) == 1
+    assert [method for method, _ in registry.requests].count("PATCH") == 2
+
+
 def test_tries_are_bounded_and_the_waits_grow(registry: Any) -> None:
     registry.faults = [503] * 9
     registry.fault_at = lambda request: request.method == "HEAD"
