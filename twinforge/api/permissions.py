@@ -122,7 +122,18 @@ def _registry(workspace: Workspace, place: Place) -> list[dict[str, Any]]:
     actions = (*REPOSITORY, *RECONCILE)
     return [
         _allow("Repositories", "ecr", actions, _repositories(workspace, registries, place)),
+        # What endpoints run is not deleted; SageMaker knows no smaller resource for a list.
+        _allow("Lists", "sagemaker", ("ListEndpoints",), ["*"]),
+        _allow("Endpoints", "sagemaker", ("DescribeEndpoint",), _endpoints(registries, place)),
         *_key(registries, place),
+    ]
+
+
+def _endpoints(registries: Sequence[Registry], place: Place) -> list[str]:
+    return [
+        f"arn:{partition_of(region)}:sagemaker:{region}:{registry.account or _account(place)}:endpoint/*"
+        for registry in registries
+        for region in place.regions or registry.regions
     ]
 
 
@@ -187,7 +198,7 @@ def _repositories(workspace: Workspace, registries: Sequence[Registry], place: P
     for registry in registries:
         account = registry.account or _account(place)
         for region in place.regions or registry.regions:
-            prefix = f"arn:{_partition(region)}:ecr:{region}:{account}:repository"
+            prefix = f"arn:{partition_of(region)}:ecr:{region}:{account}:repository"
             for recipe in _recipes(workspace, place):
                 arns[f"{prefix}/{registry.repository.format(recipe=recipe)}"] = None
     return list(arns)
@@ -209,7 +220,7 @@ def _key(registries: Sequence[Registry], place: Place) -> list[dict[str, Any]]:
             account = registry.account or _account(place)
             # A policy names keys by their id; an alias says which one only when it is asked.
             name = "*" if "alias/" in key else key
-            arns[f"arn:{_partition(region)}:kms:{region}:{account}:key/{name}"] = None
+            arns[f"arn:{partition_of(region)}:kms:{region}:{account}:key/{name}"] = None
     if not arns:
         return []
     statement = _allow("Key", "kms", ("CreateGrant", "DescribeKey"), list(arns))
@@ -219,14 +230,14 @@ def _key(registries: Sequence[Registry], place: Place) -> list[dict[str, Any]]:
 def _arns(workspace: Workspace, place: Place, service: str, resource: str) -> list[str]:
     account = _home_account(workspace, place)
     return [
-        f"arn:{_partition(region)}:{service}:{region}:{account}:{resource}"
+        f"arn:{partition_of(region)}:{service}:{region}:{account}:{resource}"
         for region in _regions(workspace, place)
     ]
 
 
 def _storage(workspace: Workspace, place: Place) -> list[dict[str, Any]]:
     account, regions = _home_account(workspace, place), _regions(workspace, place)
-    partition = _partition(regions[0])
+    partition = partition_of(regions[0])
     buckets = place.buckets or tuple(f"sagemaker-{region}-{account}" for region in regions)
     arns = [f"arn:{partition}:s3:::{bucket}" for bucket in buckets]
     return [
@@ -236,7 +247,7 @@ def _storage(workspace: Workspace, place: Place) -> list[dict[str, Any]]:
 
 
 def _pass_role(workspace: Workspace, place: Place) -> dict[str, Any]:
-    partition = _partition(_regions(workspace, place)[0])
+    partition = partition_of(_regions(workspace, place)[0])
     role = f"arn:{partition}:iam::{_home_account(workspace, place)}:role/{place.role or '*'}"
     statement = _allow("Role", "iam", ("PassRole",), [role])
     service = {"iam:PassedToService": "sagemaker.amazonaws.com"}
@@ -278,10 +289,6 @@ def _account(place: Place) -> str:
         )
         raise UsageError(message, hint=hint)
     return place.account
-
-
-def _partition(region: str) -> str:
-    return partition_of(region)
 
 
 def _allow(

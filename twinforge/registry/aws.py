@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
 from botocore.config import Config
@@ -31,6 +31,7 @@ __all__ = [
     "NotThereError",
     "asking",
     "connect_ecr",
+    "connect_sagemaker",
     "partition_of",
 ]
 
@@ -73,7 +74,7 @@ class AwsAccess:
 
     Attributes:
         profile: A profile of AWS's configuration, or empty for boto3's own order.
-        endpoint_url: Where ECR's control plane is, or empty for AWS.
+        endpoint_url: Where AWS's control planes are, or empty for AWS.
         address: Host and port of the data plane, or empty for the repository's host.
         ca_bundle: Certificates to trust instead of boto3's.
     """
@@ -86,10 +87,19 @@ class AwsAccess:
 
 def connect_ecr(access: AwsAccess, region: str) -> Any:
     """Return boto3's client of ECR in a region."""
+    return _connect("ecr", access, region)
+
+
+def connect_sagemaker(access: AwsAccess, region: str) -> Any:
+    """Return boto3's client of SageMaker in a region, to see which images run."""
+    return _connect("sagemaker", access, region)
+
+
+def _connect(service: Literal["ecr", "sagemaker"], access: AwsAccess, region: str) -> Any:
     with asking(region, "connecting"):
         session = boto3.session.Session(profile_name=access.profile or None)
         return session.client(
-            "ecr",
+            service,
             region_name=region,
             endpoint_url=access.endpoint_url or None,
             verify=str(access.ca_bundle) if access.ca_bundle else None,
@@ -130,7 +140,7 @@ def asking(region: str, what: str) -> Iterator[None]:
             raise NotThereError from error
         if code == "RepositoryAlreadyExistsException":
             raise AlreadyThereError from error
-        message = f"{what}: ECR in {region} answers {code}: {told.get('Message', '')}"
+        message = f"{what}: AWS in {region} answers {code}: {told.get('Message', '')}"
         if code in PASSING:
             raise RegistryError(message, hint="run it again later") from error
         hint = "see 'aws sts get-caller-identity'" if code in UNKNOWN_USER else ""
@@ -144,5 +154,5 @@ def asking(region: str, what: str) -> Iterator[None]:
         message = f"{what}: {error}"
         raise RegistryRefusedError(message) from error
     except BotoCoreError as error:
-        message = f"{what}: ECR in {region} can't be reached: {error}"
+        message = f"{what}: AWS in {region} can't be reached: {error}"
         raise RegistryError(message) from error

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 from twinforge.errors import RegistryError
 from twinforge.events import Event, State
 from twinforge.registry.access_policy import normal_policy, render_policy
-from twinforge.registry.aws import AwsAccess, NotThereError, asking, connect_ecr, partition_of
+from twinforge.registry.aws import (
+    AwsAccess,
+    NotThereError,
+    asking,
+    connect_ecr,
+    connect_sagemaker,
+    partition_of,
+)
 from twinforge.registry.change import (
     Change,
     mutability_text,
@@ -28,6 +35,7 @@ from twinforge.registry.ecr import (
 )
 from twinforge.registry.lifecycle import render_lifecycle
 from twinforge.registry.preview import Expiry, preview_lifecycle
+from twinforge.registry.running import read_running
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -77,7 +85,7 @@ def plan_regions(
 
     def plan(region: str) -> RegionPlan:
         client = connect_ecr(access, region)
-        planner = _Planner(client, region, registry)
+        planner = _Planner(client, region, registry, access)
         changes = tuple(change for one in wanted for change in planner.changes(one))
         return RegionPlan(region, changes, tuple(planner.problems), client)
 
@@ -113,7 +121,9 @@ def apply_plan(plans: Sequence[RegionPlan], listener: Listener) -> tuple[Change,
 class _Planner:
     """What differs in one region."""
 
-    def __init__(self, client: Any, region: str, registry: Registry) -> None:
+    def __init__(self, client: Any, region: str, registry: Registry, access: AwsAccess) -> None:
+        self._access = access
+        self._running: dict[str, str] | None = None
         self._client = client
         self._region = region
         self._registry = registry
@@ -259,16 +269,23 @@ class _Planner:
         )
 
     def _judge(self, wanted: Wanted, expiring: Collection[Expiry]) -> str:
-        named = [one for one in expiring if one.digest in wanted.digests]
-        for one in named:
-            tags = f" ({', '.join(one.tags)})" if one.tags else ""
-            self.problems.append(
-                f"the lifecycle policy of '{wanted.name}' in {self._region} would delete "
-                f"{one.digest}{tags}, which is released"
+        if not expiring:
+            return "deletes nothing now"
+        if self._running is None:
+            self._running = read_running(
+                connect_sagemaker(self._access, self._region), self._region
             )
-        return (
-            f"would delete {len(expiring)} of its images now" if expiring else "deletes nothing now"
-        )
+        for one in expiring:
+            why = "is released" if one.digest in wanted.digests else ""
+            if one.digest in self._running:
+                why = f"the endpoint '{self._running[one.digest]}' runs"
+            if why:
+                tags = f" ({', '.join(one.tags)})" if one.tags else ""
+                self.problems.append(
+                    f"the lifecycle policy of '{wanted.name}' in {self._region} would delete "
+                    f"{one.digest}{tags}, which {why}"
+                )
+        return f"would delete {len(expiring)} of its images now"
 
     def _read(self, wanted: Wanted, operation: str, key: str) -> str:
         try:

@@ -87,6 +87,13 @@ def test_the_actions_of_ecr_are_the_operations_that_the_code_calls() -> None:
     assert set(ACTIONS["ecr"]) - set(DATA_PLANE) == called
 
 
+def test_what_reconciling_asks_of_sagemaker_is_what_its_policy_allows(on_ecr: World) -> None:
+    found = policy(on_ecr, "registry")
+    allowed = {action for one in found.values() for action in one["Action"]}
+    called = {f"sagemaker:{name}" for name in called_by("registry", "sagemaker") - {"AddTags"}}
+    assert {action for action in allowed if action.startswith("sagemaker:")} == called
+
+
 @pytest.mark.parametrize("service", ["sagemaker", "sagemaker-runtime", "logs", "s3"])
 def test_what_the_room_of_sagemaker_calls_is_allowed(service: str) -> None:
     renamed = OPERATIONS_OF.get(service, {})
@@ -123,7 +130,10 @@ def test_regions_have_the_arns_of_their_partition(on_ecr: World) -> None:
 
 
 def test_reconciling_may_not_touch_images(on_ecr: World) -> None:
-    (repositories, _) = policy(on_ecr, "registry").values()
+    found = policy(on_ecr, "registry")
+    repositories = found["Repositories"]
+    assert found["Endpoints"]["Action"] == ["sagemaker:DescribeEndpoint"]
+    assert {name for name, one in found.items() if one["Resource"] == ["*"]} == {"Lists"}
     assert not {f"ecr:{name}" for name in DATA_PLANE} & set(repositories["Action"])
     assert "ecr:PutLifecyclePolicy" in repositories["Action"]
 

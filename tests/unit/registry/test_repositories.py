@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
 from tests.fake_ecr import FakeEcr
 from twinforge.errors import RegistryError
@@ -15,6 +18,7 @@ from twinforge.registry import repositories
 from twinforge.registry.aws import AwsAccess
 from twinforge.registry.lifecycle import render_lifecycle
 from twinforge.registry.repositories import Change, Wanted, apply_plan, plan_regions
+from twinforge.registry.running import read_running
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,9 +40,14 @@ REGISTRY = Registry(
 WANTED = Wanted("ml/digits", ("latest-*",), frozenset({"1.2.0"}), frozenset({RELEASED}))
 
 
+RUNNING = f"sha256:{'e' * 64}"
+
+
 @pytest.fixture
 def ecr(monkeypatch: pytest.MonkeyPatch) -> FakeEcr:
     found = FakeEcr()
+    monkeypatch.setattr(repositories, "read_running", lambda *_: {RUNNING: "digits-prod"})
+    monkeypatch.setattr(repositories, "connect_sagemaker", lambda *_: None)
     monkeypatch.setattr(repositories, "connect_ecr", found.connect)
     monkeypatch.setattr("twinforge.registry.preview.time.sleep", lambda _: None)
     return found
@@ -199,6 +208,46 @@ def test_a_policy_that_would_delete_a_release_is_an_error_and_nothing_is_sent(
         f"{RELEASED} (1.2.0-cpu), which is released"
     )
     assert ecr.writes == []
+
+
+def test_a_policy_that_would_delete_what_an_endpoint_runs_is_an_error(ecr: FakeEcr) -> None:
+    apply(replace(REGISTRY, lifecycle=None))
+    ecr.expiring = [expiry(f"sha256:{'b' * 64}"), expiry(RUNNING)]
+    with pytest.raises(RegistryError, match=f"{RUNNING}, which the endpoint 'digits-prod' runs$"):
+        changes(replace(REGISTRY, regions=REGIONS[:1]))
+
+
+def test_what_endpoints_run_is_read_by_digest_and_page_by_page() -> None:
+    client = boto3.session.Session("key", "secret", region_name="eu-west-1").client("sagemaker")
+    arn, when = (
+        "arn:aws:sagemaker:eu-west-1:123456789012:endpoint/x",
+        datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    image = f"123456789012.dkr.ecr.eu-west-1.amazonaws.com/ml/digits@{RUNNING}"
+    with Stubber(client) as stub:
+        for name, more, asked in (
+            ("first", {"NextToken": "t"}, {}),
+            ("second", {}, {"NextToken": "t"}),
+        ):
+            listed = {
+                "EndpointName": name,
+                "EndpointArn": arn,
+                "CreationTime": when,
+                "LastModifiedTime": when,
+                "EndpointStatus": "InService",
+            }
+            stub.add_response("list_endpoints", {"Endpoints": [listed], **more}, asked)
+            variants = [
+                {"VariantName": "cpu", "DeployedImages": [{"ResolvedImage": image}]},
+                {"VariantName": "old"},
+            ]
+            described = {
+                **listed,
+                "ProductionVariants": variants if name == "second" else variants[1:],
+            }
+            stub.add_response("describe_endpoint", described, {"EndpointName": name})
+        assert read_running(client, "eu-west-1") == {RUNNING: "second"}
+        stub.assert_no_pending_responses()
 
 
 @pytest.mark.parametrize("status", ["FAILED", "EXPIRED"])
