@@ -34,11 +34,12 @@ class RegistryServer:
 
 @contextmanager
 def running_registry(
-    folder: Path, *, username: str = "twin", password: str = ""
+    folder: Path, *, username: str = "twin", password: str = "", behind_proxy: bool = False
 ) -> Iterator[RegistryServer]:
     """Run a registry with its data in ``folder``, and end it afterwards.
 
-    It lets in one user, whose password is made up unless it is given. That there is no registry is a
+    It lets in one user, whose password is made up unless it is given; ``behind_proxy`` it lets in
+    everybody and keeps no log of requests, since whoever stands in front of it does both. That there is no registry is a
     failure of the test that asked for one, never a skip.
     """
     install_missing()
@@ -46,11 +47,13 @@ def running_registry(
     storage = folder / "storage"
     password = password or secrets.token_urlsafe(16)
     entry = subprocess.run(
-        ["htpasswd", "-niB", username], input=password, text=True, capture_output=True, check=True
+        ["htpasswd", "-niBC4", username], input=password, text=True, capture_output=True, check=True
     ).stdout
     (folder / "htpasswd").write_text(entry)
     port = _free_port()
-    (folder / "config.yml").write_text(_config(storage, folder / "htpasswd", port))
+    (folder / "config.yml").write_text(
+        _config(storage, folder / "htpasswd", port, behind_proxy=behind_proxy)
+    )
     log = folder / "log"
     with log.open("wb") as output:
         server = subprocess.Popen(
@@ -72,17 +75,19 @@ def running_registry(
             server.wait()
 
 
-def _config(storage: Path, htpasswd: Path, port: int) -> str:
+def _config(storage: Path, htpasswd: Path, port: int, *, behind_proxy: bool) -> str:
+    auth = f"auth:\n  htpasswd: {{realm: twinforge-tests, path: {htpasswd}}}\n"
+    log = "{level: error, accesslog: {disabled: true}}"
+    if not behind_proxy:
+        log = "{level: info, accesslog: {disabled: false}}"
     return f"""version: 0.1
-log: {{level: info, accesslog: {{disabled: false}}}}
+log: {log}
 storage:
   filesystem: {{rootdirectory: {storage}}}
   delete: {{enabled: true}}
 http:
   addr: 127.0.0.1:{port}
-auth:
-  htpasswd: {{realm: twinforge-tests, path: {htpasswd}}}
-"""
+{"" if behind_proxy else auth}"""
 
 
 def install_missing() -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined] # typeshed lacks it
 
 from twinforge.api.building import BuildOptions, local_reference, plan
 from twinforge.api.checks import checks_digests, smoked
-from twinforge.errors import SmokeError, UsageError
-from twinforge.model.reference import Reference
+from twinforge.api.destinations import (
+    given_target,
+    named_registry,
+    proxy_for,
+    registry_targets,
+    repository_of,
+)
+from twinforge.api.gating import gate_for
+from twinforge.errors import SmokeError
 from twinforge.registry.cache import BlobCache
-from twinforge.registry.credentials import ANONYMOUS, Credentials, read_credentials
-from twinforge.registry.ecr import AwsAccess, Tags, prepare_targets
+from twinforge.registry.ecr import AwsAccess, Tags
 from twinforge.registry.items import Pushed, PushItem, Target
 from twinforge.registry.push import push_to_all
 from twinforge.registry.releases import Release, ReleasedVariant, write_release
@@ -38,6 +42,7 @@ class PushOptions:
         registry: ``host[/path]`` of a registry to push to instead of the matrix's, or empty.
         username: For that registry, or empty for what ``docker login`` stored.
         password: Of the user; read from standard input, never from an argv.
+        to: The name of a registry of the matrix, or empty for the first.
         aws: How AWS is reached.
     """
 
@@ -46,6 +51,7 @@ class PushOptions:
     username: str = ""
     password: str = field(default="", repr=False)
     aws: AwsAccess = field(default_factory=AwsAccess)
+    to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,9 @@ class RecipePush:
     repository: str
 
 
-def plan_push(workspace: Workspace, variants: Sequence[Variant]) -> tuple[RecipePush, ...]:
+def plan_push(
+    workspace: Workspace, variants: Sequence[Variant], to: str = ""
+) -> tuple[RecipePush, ...]:
     """Return what a push of the variants would do; reads the engine, writes nothing.
 
     Raises:
@@ -79,7 +87,7 @@ def plan_push(workspace: Workspace, variants: Sequence[Variant]) -> tuple[Recipe
         message = f"only what was smoked is pushed: {'; '.join(problems)}"
         raise SmokeError(message, hint="run `twinforge build` and `twinforge smoke`")
     return tuple(
-        _recipe_push(workspace, name, tuple(n for n in nodes if n.variant.recipe == name))
+        _recipe_push(workspace, name, tuple(n for n in nodes if n.variant.recipe == name), to)
         for name in dict.fromkeys(node.variant.recipe for node in nodes)
     )
 
@@ -97,7 +105,7 @@ def push(
     work_dir = workspace.state_dir / "push"
     work_dir.mkdir(parents=True, exist_ok=True)
     done: list[Pushed] = []
-    for part in plan_push(workspace, variants):
+    for part in plan_push(workspace, variants, options.to):
         targets = _targets(workspace, part, options)
         pushed = push_to_all(
             part.items,
@@ -107,26 +115,16 @@ def push(
             work_dir=work_dir,
             listener=workspace.listener,
             ca_bundle=workspace.ca_bundle,
-            proxy=_proxy(workspace, targets),
+            proxy=proxy_for(workspace, targets),
             jobs=options.jobs,
+            gate=None if options.registry else gate_for(workspace, options.to),
         )
         write_release(workspace.root, _release(part, pushed))
         done += pushed
     return tuple(done)
 
 
-def _proxy(workspace: Workspace, targets: tuple[Target, ...]) -> str:
-    """Return the proxy that the environment names for the registries, or an empty string."""
-    environ = workspace.environ
-    exempt = {"no": environ.get("NO_PROXY") or environ.get("no_proxy") or ""}
-    hosts = [(target.address or target.repository.host).partition(":")[0] for target in targets]
-    if any(proxy_bypass_environment(host, exempt) for host in hosts):
-        return ""
-    return environ.get("HTTPS_PROXY") or environ.get("https_proxy") or ""
-
-
-def _recipe_push(workspace: Workspace, name: str, nodes: tuple[Node, ...]) -> RecipePush:
-    matrix = workspace.project.matrix
+def _recipe_push(workspace: Workspace, name: str, nodes: tuple[Node, ...], to: str) -> RecipePush:
     items = tuple(
         PushItem(
             node.variant,
@@ -137,41 +135,25 @@ def _recipe_push(workspace: Workspace, name: str, nodes: tuple[Node, ...]) -> Re
         )
         for node in nodes
     )
-    template = matrix.registry.repository if matrix.registry else "{recipe}"
-    return RecipePush(name, nodes, items, template.format(recipe=name))
+    return RecipePush(name, nodes, items, repository_of(workspace, name, to))
 
 
 def _targets(workspace: Workspace, part: RecipePush, options: PushOptions) -> tuple[Target, ...]:
-    registry = workspace.project.matrix.registry
-    if options.registry or (registry is not None and registry.kind == "oci"):
-        host, slash, path = (options.registry or (registry.host if registry else "")).partition("/")
-        try:
-            repository = Reference.parse(f"{host}/{path}{slash}{part.repository}")
-        except ValueError as error:
-            message = f"'{options.registry or host}' is not a registry: {error}"
-            raise UsageError(message, hint="give host[:port][/path]") from error
-        return (Target(repository, _credentials(workspace, host, options)),)
-    if registry is None:
-        message = "matrix.yaml names no registry"
-        raise UsageError(message, hint="add `registry:` to it, or give --registry HOST")
+    if options.registry:
+        return given_target(
+            workspace,
+            options.registry,
+            part.repository,
+            username=options.username,
+            password=options.password,
+        )
     tags = Tags(
         tuple(tag for item in part.items for tag in item.tags),
         tuple(alias for item in part.items for alias in item.aliases),
         tuple(alias.tag for alias in workspace.project.matrix.aliases),
     )
-    return prepare_targets(
-        registry, part.repository, tags, access=options.aws, listener=workspace.listener
-    )
-
-
-def _credentials(workspace: Workspace, host: str, options: PushOptions) -> Credentials:
-    if options.username:
-        return Credentials(options.username, options.password)
-    home = workspace.environ.get("HOME", "")
-    config = workspace.environ.get("DOCKER_CONFIG") or (f"{home}/.docker" if home else "")
-    if not config:
-        return ANONYMOUS
-    return read_credentials(host, Path(config), env=workspace.environ)
+    registry = named_registry(workspace, options.to)
+    return registry_targets(workspace, registry, part.repository, tags, options.aws)
 
 
 def _release(part: RecipePush, pushed: Sequence[Pushed]) -> Release:

@@ -47,6 +47,9 @@ _VERBS = {
     "build": "making",
     "smoke": "trying",
     "push": "pushing",
+    "promote": "promoting",
+    "registry": "repositories",
+    "iam": "permissions",
     "select": "choosing",
     "train": "training",
     "job": "training",
@@ -54,7 +57,6 @@ _VERBS = {
     "deploy": "hosting",
     "endpoint": "endpoints",
     "predict": "predicting",
-    "iam": "permissions",
     "compat": "compat",
 }
 """Verb -> its module, in the order in which a project uses them.

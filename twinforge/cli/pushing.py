@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from twinforge.api import pushing
+from twinforge.cli.pushed import show_pushed
 from twinforge.errors import UsageError
 from twinforge.registry.ecr import AwsAccess
 from twinforge.report.tables import Column, render_table
-from twinforge.report.text import human_bytes
 
 if TYPE_CHECKING:
     from twinforge.cli.session import Session
-    from twinforge.registry.items import Pushed
 
 __all__ = ["push"]
 
@@ -28,6 +27,9 @@ __all__ = ["push"]
 @click.argument("selectors", nargs=-1, metavar="[SELECTOR]...")
 @click.option(
     "--registry", default="", metavar="HOST", help="host[:port][/path], instead of the matrix's."
+)
+@click.option(
+    "--to", default="", metavar="NAME", help="A registry of the matrix by name; else the first."
 )
 @click.option("--username", default="", help="For --registry; else what `docker login` stored.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
@@ -47,6 +49,7 @@ def push(  # noqa: PLR0913 - the options of the command line
     *,
     selectors: tuple[str, ...],
     registry: str,
+    to: str,
     username: str,
     password_stdin: bool,
     profile: str,
@@ -63,38 +66,19 @@ def push(  # noqa: PLR0913 - the options of the command line
     if bool(username) != password_stdin:
         message = "--username and --password-stdin belong together"
         raise UsageError(message)
+    if registry and to:
+        message = "--registry and --to exclude each other"
+        raise UsageError(message)
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else ""
     with session.workspace() as workspace:
         variants = workspace.select(selectors)
         if dry_run:
-            _show_plan(session, pushing.plan_push(workspace, variants), as_json=as_json)
+            _show_plan(session, pushing.plan_push(workspace, variants, to), as_json=as_json)
             return
         access = AwsAccess(profile, endpoint_url, address, workspace.ca_bundle)
-        options = pushing.PushOptions(jobs, registry, username, password, access)
+        options = pushing.PushOptions(jobs, registry, username, password, access, to)
         pushed = pushing.push(workspace, variants, options)
-    if as_json:
-        session.show_json([_json(one) for one in pushed])
-        return
-    columns = (
-        Column("variant"),
-        Column("repository"),
-        Column("digest"),
-        Column("sent", is_number=True),
-        Column("of", is_number=True),
-        Column("aliases"),
-    )
-    rows = [
-        [
-            one.slug,
-            one.repository,
-            str(one.digest)[:19],
-            "already there" if one.already else human_bytes(one.bytes_sent),
-            human_bytes(one.bytes_total),
-            " ".join(one.aliases),
-        ]
-        for one in pushed
-    ]
-    session.show(render_table(rows, columns, style=session.style))
+    show_pushed(session, pushed, as_json=as_json)
 
 
 def _show_plan(session: Session, parts: tuple[pushing.RecipePush, ...], *, as_json: bool) -> None:
@@ -119,18 +103,3 @@ def _show_plan(session: Session, parts: tuple[pushing.RecipePush, ...], *, as_js
         for part, item in items
     ]
     session.show(render_table(rows, columns, style=session.style))
-
-
-def _json(one: Pushed) -> dict[str, object]:
-    return {
-        "variant": one.slug,
-        "repository": one.repository,
-        "digest": str(one.digest),
-        "tags": list(one.tags),
-        "aliases": list(one.aliases),
-        "bytes_sent": one.bytes_sent,
-        "bytes_total": one.bytes_total,
-        "layers_sent": one.layers_sent,
-        "layers_total": one.layers_total,
-        "already": one.already,
-    }

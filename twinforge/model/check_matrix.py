@@ -9,7 +9,7 @@ from twinforge.model.alias import PLACEHOLDERS, parse_braces
 from twinforge.model.check_axes import REQUIRED_AXES, check_axes
 from twinforge.model.check_parts import duplicate_apt
 from twinforge.model.check_rules import check_rules
-from twinforge.model.reference import Reference
+from twinforge.model.registries import check_registries
 from twinforge.model.suggest import known_or_close
 from twinforge.yamlfile import show_value
 
@@ -17,14 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from twinforge.errors import Problem
-    from twinforge.model.files import BasePart, MatrixFile, RegistryPart
+    from twinforge.model.files import BasePart, MatrixFile
     from twinforge.model.inside import ProjectFiles
     from twinforge.model.source import Source
     from twinforge.model.vocabulary import Vocabulary
 
 __all__ = ["check_matrix"]
-
-_LONGEST_REPOSITORY = 256
 
 
 def check_matrix(
@@ -57,7 +55,7 @@ def check_matrix(
     if source.sound("aliases", "axes"):
         yield from _check_alias_tags(source, [*vocabulary.axes, *vocabulary.derived])
     if source.sound("registry") and file.registry:
-        yield from _check_registry(source, file.registry, vocabulary.recipes)
+        yield from check_registries(source, vocabulary.recipes)
 
 
 def _check_bases(source: Source[MatrixFile]) -> Iterator[Problem]:
@@ -95,42 +93,3 @@ def _check_alias_tags(source: Source[MatrixFile], axes: Sequence[str]) -> Iterat
         if not re.fullmatch(r"[A-Za-z0-9._-]*", rest):
             message = f"{show_value(tag)} can't become a tag ([A-Za-z0-9_][A-Za-z0-9._-]{{0,127}})"
             yield source.problem(message, "aliases", tag, key=True)
-
-
-def _check_registry(
-    source: Source[MatrixFile], registry: RegistryPart, recipes: Sequence[str]
-) -> Iterator[Problem]:
-    foreign = ("host",) if registry.kind == "ecr" else ("account", "regions", "scan_on_push")
-    other = "oci" if registry.kind == "ecr" else "ecr"
-    for key in foreign:
-        if key in registry.model_fields_set:
-            message = f"{show_value(key)} belongs to a registry of kind {other}"
-            yield source.problem(message, "registry", key, key=True)
-    if registry.kind == "oci" and registry.host is None:
-        yield source.problem("a registry of kind oci needs a host", "registry", key=True)
-    if registry.kind == "ecr" and not registry.regions:
-        yield source.problem("a registry of kind ecr needs regions", "registry", key=True)
-    for index, region in enumerate(registry.regions):
-        if region in registry.regions[:index]:
-            message = f"{show_value(region)} is listed twice"
-            yield source.problem(message, "registry", "regions", index)
-    yield from _check_repository(source, registry.repository, recipes)
-
-
-def _check_repository(
-    source: Source[MatrixFile], repository: str, recipes: Sequence[str]
-) -> Iterator[Problem]:
-    where = ("registry", "repository")
-    if "{recipe}" not in repository and len(recipes) > 1:
-        message = f"{show_value(repository)} would hold the tags of {len(recipes)} recipes"
-        yield source.problem(f"{message}; put {{recipe}} into it", *where)
-    for recipe in recipes[:1] or ("recipe",):
-        name = repository.replace("{recipe}", recipe)
-        try:
-            # a host in front, so that the first part of the name is never taken for one
-            Reference.parse(f"localhost/{name}")
-        except ValueError as error:
-            yield source.problem(str(error), *where)
-    if any(len(repository.replace("{recipe}", recipe)) > _LONGEST_REPOSITORY for recipe in recipes):
-        message = f"the repository's name is longer than {_LONGEST_REPOSITORY} characters"
-        yield source.problem(message, *where)

@@ -19,7 +19,6 @@ from twinforge.model.matrix import (
     Derived,
     Group,
     Matrix,
-    Registry,
     Rule,
     Served,
 )
@@ -37,6 +36,7 @@ from twinforge.model.recipe import (
     Twin,
 )
 from twinforge.model.reference import Reference
+from twinforge.model.registries import complete_registries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
         MatrixFile,
         OverridePart,
         RecipeFile,
-        RegistryPart,
         SmokePart,
     )
     from twinforge.model.source import Source
@@ -126,7 +125,7 @@ def complete_matrix(source: Source[MatrixFile]) -> Matrix:
             Alias(tag, _plain(values), source.place("aliases", tag, key=True), _when(values))
             for tag, values in file.aliases.items()
         ),
-        registry=_registry(source, file.registry) if file.registry else None,
+        registries=complete_registries(source),
         includes=tuple(
             Rule(_plain(values), source.place("include", index), _when(values))
             for index, values in enumerate(file.include)
@@ -281,16 +280,3 @@ def _os_of_name(name: str, cuda: str, file: MatrixFile) -> str:
     rest = name.removeprefix(prefix)
     known = {*file.axes["os"], *file.bases}
     return rest if cuda and name.startswith(prefix) and rest in known else name
-
-
-def _registry(source: Source[MatrixFile], part: RegistryPart) -> Registry:
-    is_ecr = part.kind == "ecr"
-    return Registry(
-        kind=part.kind,
-        host=part.host or "",
-        account=part.account or "",
-        regions=part.regions,
-        repository=part.repository,
-        scan_on_push=is_ecr and part.scan_on_push is not False,
-        place=source.place("registry", key=True),
-    )

@@ -8,9 +8,9 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -28,12 +28,15 @@ __all__ = [
     "AsWritten",
     "AxisName",
     "AxisValue",
+    "ByteSize",
     "ChannelName",
     "CudaVersion",
+    "Day",
     "Distribution",
     "DistributionName",
     "EnvName",
     "FilePath",
+    "FindingId",
     "GroupName",
     "Host",
     "ImageText",
@@ -41,6 +44,7 @@ __all__ = [
     "InstanceName",
     "JsonPointer",
     "JsonValue",
+    "KmsKey",
     "Line",
     "MediaType",
     "Region",
@@ -49,11 +53,15 @@ __all__ = [
     "RequirementText",
     "ResourceName",
     "Sentence",
+    "Severity",
     "Snapshot",
     "SpecifierText",
     "Step",
     "Suite",
+    "TagText",
     "parse_apt_package",
+    "parse_day",
+    "parse_size",
     "parse_snapshot",
 ]
 
@@ -245,6 +253,39 @@ def parse_snapshot(text: str) -> str:
     return full
 
 
+def parse_day(text: str) -> date:
+    """Return a day that is written as in ISO 8601.
+
+    >>> parse_day("2026-12-31").year
+    2026
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+            raise ValueError  # noqa: TRY301 - the same sentence as for a day that does not exist
+        return date.fromisoformat(text)
+    except ValueError as error:
+        message = f"{show_value(text)} is not a day (such as 2026-12-31)"
+        raise ValueError(message) from error
+
+
+def _check_day(text: str) -> str:
+    parse_day(text)
+    return text
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes of a size that was checked.
+
+    >>> parse_size("1.5 GiB")
+    1610612736
+    """
+    number, unit = re.fullmatch(r"([0-9.]+) ?(MiB|GiB)", text).groups()  # type: ignore[union-attr] # checked
+    return int(float(number) * {"MiB": 1 << 20, "GiB": 1 << 30}[unit])
+
+
 Line = Annotated[str, AfterValidator(_check_line)]
 Sentence = Annotated[str, AfterValidator(_check_sentence)]
 AsWritten = Annotated[
@@ -332,5 +373,29 @@ RepositoryName = Annotated[
     _Matches(
         r"(?:[a-z0-9]|\{recipe\})(?:[a-z0-9._/-]|\{recipe\})*",
         "a repository (lower-case, [a-z0-9._/-], with {recipe} for the recipe's name)",
+    ),
+]
+ByteSize = Annotated[
+    str, _Matches(r"[1-9][0-9]{0,5}(?:\.[0-9]{1,3})? ?(?:MiB|GiB)", "a size (such as 10 GiB)")
+]
+Day = Annotated[str, AfterValidator(_check_day)]
+FindingId = Annotated[
+    str, _Matches(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}", "the name of a finding (CVE-2026-1234)")
+]
+# Source: botocore's model of ECR: EncryptionConfiguration, Tag and FindingSeverity
+KmsKey = Annotated[
+    str,
+    _Matches(
+        r"aws|alias/[A-Za-z0-9/_-]{1,250}|[0-9a-f-]{36}|mrk-[0-9a-f]{32}"
+        r"|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(?:key|alias)/[A-Za-z0-9/_-]+",
+        "a KMS key (its ARN, its id, alias/..., or aws)",
+    ),
+]
+Severity = Literal["INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL"]
+TagText = Annotated[
+    str,
+    _Matches(
+        r"(?!aws:)[A-Za-z0-9 _.:/=+@-]{1,128}",
+        "the key of a resource tag (1 to 128 of [A-Za-z0-9 _.:/=+@-], not aws:)",
     ),
 ]

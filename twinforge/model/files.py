@@ -22,12 +22,15 @@ from twinforge.model.fields import (
     AsWritten,
     AxisName,
     AxisValue,
+    ByteSize,
     ChannelName,
     CudaVersion,
+    Day,
     Distribution,
     DistributionName,
     EnvName,
     FilePath,
+    FindingId,
     GroupName,
     Host,
     ImageText,
@@ -35,6 +38,7 @@ from twinforge.model.fields import (
     InstanceName,
     JsonPointer,
     JsonValue,
+    KmsKey,
     Line,
     MediaType,
     Region,
@@ -43,19 +47,24 @@ from twinforge.model.fields import (
     RequirementText,
     ResourceName,
     Sentence,
+    Severity,
     Snapshot,
     SpecifierText,
     Step,
     Suite,
+    TagText,
 )
 
 __all__ = [
     "AcceleratorPart",
+    "AccessPart",
     "BasePart",
     "ConditionalPart",
     "DerivePart",
+    "FindingPart",
     "HeirFile",
     "InvocationPart",
+    "LifecyclePart",
     "MatrixFile",
     "OverridePart",
     "OverridePythonPart",
@@ -63,6 +72,7 @@ __all__ = [
     "PythonPart",
     "RecipeFile",
     "RegistryPart",
+    "ScanPart",
     "SmokePart",
     "SystemPart",
     "TrainPart",
@@ -291,6 +301,39 @@ class AcceleratorPart(_Part):
     )
 
 
+class LifecyclePart(_Part):
+    """What ECR may delete by itself; never what a release record names."""
+
+    keep_images: int = Field(
+        ge=1, le=100_000, description="How many pushed images stay, the newest first."
+    )
+    untagged_days: int | None = Field(
+        default=None, ge=1, le=3650, description="Days that an image without a tag stays."
+    )
+
+
+class AccessPart(_Part):
+    """Who may pull, beside the account itself; becomes the repository's policy."""
+
+    sagemaker: bool = Field(default=True, description="Whether SageMaker's service may.")
+    accounts: tuple[AccountId, ...] = Field(default=(), description="Other AWS accounts that may.")
+
+
+class FindingPart(_Part):
+    """A finding of the scan that is accepted for a while."""
+
+    id: FindingId = Field(description="The finding's name, such as CVE-2026-1234.")
+    reason: Sentence = Field(description="Why it does no harm here.")
+    until: Day = Field(description="The last day that it is accepted, as 2026-12-31.")
+
+
+class ScanPart(_Part):
+    """What ECR's scan may find in an image whose aliases move."""
+
+    fail_on: Severity = Field(description="The lowest severity that stops a push.")
+    allow: tuple[FindingPart, ...] = Field(default=(), description="Findings that are accepted.")
+
+
 class RegistryPart(_Part):
     """Where images go."""
 
@@ -306,6 +349,43 @@ class RegistryPart(_Part):
     scan_on_push: bool | None = Field(
         default=None, description="Whether ECR scans what is pushed (ecr only; true if not given)."
     )
+    kms_key: KmsKey | None = Field(
+        default=None,
+        description="The KMS key that a new repository is encrypted with (ecr only): its ARN, "
+        "an alias, or `aws` for the one that ECR makes.",
+    )
+    lifecycle: LifecyclePart | None = Field(
+        default=None, description="What may be deleted (ecr only); nothing if not given."
+    )
+    tags: dict[TagText, Line] = Field(
+        default={}, description="Resource tags of the repositories (ecr only)."
+    )
+    access: AccessPart | None = Field(
+        default=None, description="Who may pull (ecr only); left as it is if not given."
+    )
+    scan: ScanPart | None = Field(
+        default=None, description="What a scan may find (ecr only); anything if not given."
+    )
+    budget: dict[GroupName, ByteSize] = Field(
+        default={},
+        description="The compressed size that no image may exceed, by a name for the limit, "
+        "such as `serverless: 10 GiB`.",
+    )
+
+
+def _registry_tag(value: Any) -> str:
+    named = isinstance(value, dict) and value and "kind" not in value
+    # One without its kind is still one registry: its other keys are no mappings.
+    if named and all(isinstance(part, dict | RegistryPart) for part in value.values()):
+        return "<named>"
+    return "<one>"
+
+
+RegistriesPart = Annotated[
+    Annotated[RegistryPart, Tag("<one>")]
+    | Annotated[dict[GroupName, RegistryPart], Tag("<named>")],
+    Discriminator(_registry_tag),
+]
 
 
 RuleValues = dict[Line, Line]
@@ -379,4 +459,7 @@ class MatrixFile(_Part):
         description="What images are run for, the instance types, and the axis values (and "
         "`recipe`, `when`) of the variants that have to run on each: `check` sees to it.",
     )
-    registry: RegistryPart | None = Field(default=None, description="Where images go.")
+    registry: RegistriesPart | None = Field(
+        default=None,
+        description="Where images go: one registry, or several by name; the first is pushed to.",
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
 
     from twinforge.model.condition import Condition
     from twinforge.model.place import Place
@@ -15,15 +16,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Accelerator",
+    "Access",
     "Alias",
+    "AllowedFinding",
     "Axis",
     "Base",
     "Bootstrap",
+    "Budget",
     "Derived",
     "Group",
+    "Lifecycle",
     "Matrix",
     "Registry",
     "Rule",
+    "Scan",
     "Served",
 ]
 
@@ -135,10 +141,55 @@ class Alias:
 
 
 @dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """What ECR may delete; ``untagged_days`` is 0 where images without a tag stay."""
+
+    keep_images: int
+    untagged_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may pull, beside the account itself."""
+
+    sagemaker: bool
+    accounts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AllowedFinding:
+    """A finding of a scan that is accepted up to a day, that one included."""
+
+    id: str
+    reason: str
+    until: date
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Findings that stop a push: from ``fail_on`` up, without those that are allowed."""
+
+    fail_on: str
+    allowed: tuple[AllowedFinding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A limit on an image's compressed size, and the name that the matrix gives it."""
+
+    name: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Registry:
     """Where images go. ``kind`` is ``ecr`` or ``oci``; ``repository`` may hold ``{recipe}``.
 
     ``host`` is the host of an ``oci`` registry, or empty for ECR, where account and region decide.
+    ``name`` is ``default`` for a matrix's only registry. Of ECR's repositories, ``lifecycle``,
+    ``tags`` and ``access`` are None where the matrix leaves them as they are, and ``kms_key`` is
+    empty then.
     """
 
     kind: str
@@ -148,6 +199,13 @@ class Registry:
     repository: str
     scan_on_push: bool
     place: Place
+    name: str = "default"
+    kms_key: str = ""
+    lifecycle: Lifecycle | None = None
+    tags: Mapping[str, str] | None = None
+    access: Access | None = None
+    scan: Scan | None = None
+    budgets: tuple[Budget, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +218,13 @@ class Matrix:
     excludes: tuple[Rule, ...]
     groups: Mapping[str, Group]
     aliases: tuple[Alias, ...]
-    registry: Registry | None
+    registries: tuple[Registry, ...]
     includes: tuple[Rule, ...] = ()
     derived: tuple[Derived, ...] = ()
     overrides: tuple[Override, ...] = ()
     serves: tuple[Served, ...] = ()
+
+    @property
+    def registry(self) -> Registry | None:
+        """The registry that is pushed to: the first one."""
+        return self.registries[0] if self.registries else None

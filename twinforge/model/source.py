@@ -24,7 +24,7 @@ __all__ = ["Source", "read_source"]
 
 M = TypeVar("M", bound=BaseModel)
 
-_TAGS = {"<twin>", "<requirement>", "<conditional>"}
+_TAGS = frozenset({"<twin>", "<requirement>", "<conditional>", "<one>", "<named>"})
 _NEEDED = {
     "string_type": "text",
     "int_type": "a whole number",

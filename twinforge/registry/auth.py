@@ -26,6 +26,7 @@ __all__ = ["Authorizer", "Challenge", "is_loopback", "parse_challenges"]
 
 TOKEN_LIFETIME_S = 60.0
 SPARE_S = 10.0
+FRESH_S = 60.0
 LOOPBACK = re.compile(r"localhost|127\.\d+\.\d+\.\d+|\[?::1\]?")
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9-]*)(?:\s+|$)")
 _PARAMETER = re.compile(r'\s*([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^",\s]+))\s*(?:,|$)')
@@ -78,19 +79,24 @@ class Authorizer:
     """Gives the ``Authorization`` header for a scope; may be used by several threads at once.
 
     ``send`` sends one request without following redirects; it must translate transport errors.
+    ``renew`` gives fresh credentials, where those that were given can expire (ECR's do).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a registry, who we are there, and how it is asked
         self,
         host: str,
         credentials: Credentials,
         send: Callable[[httpx.Request], httpx.Response],
         build: Callable[..., httpx.Request],
         *,
+        renew: Callable[[], Credentials] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._host = host
         self._credentials = credentials
+        self._worn: tuple[str, ...] = ()
+        self._renew = renew
+        self._fresh_until = float("-inf")
         self._send = send
         self._build = build
         self._clock = clock
@@ -122,16 +128,32 @@ class Authorizer:
                 token = self._tokens[scope] = self._fetch(challenge, scope)
             return f"Bearer {token.value}"
 
-    def forget(self, scope: str) -> bool:
-        """Forget a token that was refused; say whether another one can be had."""
+    def replace(self, scope: str, refused: str) -> bool:
+        """Do without a header's value that was refused; say whether there is another one to try.
+
+        Of several threads that hold the same value the first one renews it.
+        """
         with self._lock:
-            return self._tokens.pop(scope, None) is not None
+            if refused.startswith("Bearer "):
+                token = self._tokens.get(scope)
+                if token is not None and refused == f"Bearer {token.value}":
+                    self._worn += (self._tokens.pop(scope).value,)
+                return True
+            if self._credentials.basic != refused:
+                return True
+            # What was refused when it was new is a "no", whoever asks next.
+            if self._renew is None or self._clock() < self._fresh_until:
+                return False
+            self._worn += self._credentials.secrets
+            self._credentials = self._renew()
+            self._fresh_until = self._clock() + FRESH_S
+            return self._credentials.basic != refused
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """Everything that must not be shown, tokens included."""
         tokens = tuple(token.value for token in list(self._tokens.values()))
-        return (*self._credentials.secrets, *tokens)
+        return (*self._credentials.secrets, *self._worn, *tokens)
 
     def _choose(self, response: httpx.Response) -> Challenge | None:
         if response.status_code != 401:  # noqa: PLR2004 - the one status that asks who we are

@@ -115,8 +115,9 @@ def _compress(waiting: queue.Queue[bytes | None], path: Path) -> Blob:
     return Blob(Digest(digest.hexdigest()), size)
 
 
-def read_file(path: Path) -> Iterator[bytes]:
-    """Yield a file in pieces."""
+def read_file(path: Path, offset: int = 0) -> Iterator[bytes]:
+    """Yield a file in pieces, from an offset on."""
     with path.open("rb") as file:
+        file.seek(offset)
         while chunk := file.read(CHUNK_BYTES):
             yield chunk

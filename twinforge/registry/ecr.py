@@ -1,6 +1,6 @@
 """Amazon ECR: repositories made as they must be, and a token for each region.
 
-The one module of this room that imports boto3. ECR's data plane is an ordinary registry.
+ECR's data plane is an ordinary registry.
 
 Source: botocore's model ``ecr/2015-09-21``;
 https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html.
@@ -10,76 +10,49 @@ from __future__ import annotations
 
 import base64
 import binascii
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    NoCredentialsError,
-    ParamValidationError,
-    ProfileNotFound,
-)
-
-from twinforge.errors import RegistryError, RegistryRefusedError
+from twinforge.errors import RegistryError
 from twinforge.events import Event, State
 from twinforge.model.reference import Reference
+from twinforge.registry.aws import (
+    AlreadyThereError,
+    AwsAccess,
+    NotThereError,
+    asking,
+    connect_ecr,
+)
 from twinforge.registry.credentials import Credentials
+from twinforge.registry.ecr_scan import read_findings
 from twinforge.registry.filters import alias_filters, covers
+from twinforge.registry.gather import gather
 from twinforge.registry.items import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
     from twinforge.events import Listener
     from twinforge.model.matrix import Registry
 
-__all__ = ["AwsAccess", "Tags", "ensure_repository", "fetch_login", "prepare_targets"]
-
-ATTEMPTS = 8
-PASSING = frozenset(
-    {
-        "InternalFailure",
-        "RequestTimeout",
-        "ServerException",
-        "ServiceUnavailable",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    }
-)
-UNKNOWN_USER = frozenset(
-    {
-        "AuthFailure",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidClientTokenId",
-        "InvalidSignatureException",
-        "UnrecognizedClientException",
-    }
-)
+__all__ = [
+    "AwsAccess",
+    "Tags",
+    "describe_repository",
+    "encryption_of",
+    "ensure_repository",
+    "fetch_login",
+    "in_regions",
+    "mutability_of",
+    "prepare_targets",
+    "reach_targets",
+]
 
 
-@dataclass(frozen=True, slots=True)
-class AwsAccess:
-    """How AWS is reached.
-
-    Attributes:
-        profile: A profile of AWS's configuration, or empty for boto3's own order.
-        endpoint_url: Where ECR's control plane is, or empty for AWS.
-        address: Host and port of the data plane, or empty for the repository's host.
-        ca_bundle: Certificates to trust instead of boto3's.
-    """
-
-    profile: str = ""
-    endpoint_url: str = ""
-    address: str = ""
-    ca_bundle: Path | None = None
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +77,8 @@ def prepare_targets(
 ) -> tuple[Target, ...]:
     """Return a target for every region, with its repository made where it is missing.
 
+    The regions are asked at the same time.
+
     Args:
         registry: What ``matrix.yaml`` says.
         repository: The repository's name, without fields.
@@ -115,21 +90,10 @@ def prepare_targets(
         RegistryRefusedError: AWS said no.
         RegistryError: AWS could not be used, or a repository freezes tags that must move.
     """
-    targets: list[Target] = []
-    for region in registry.regions:
-        with _asking(region, "connecting"):
-            session = boto3.session.Session(profile_name=access.profile or None)
-            client = session.client(
-                "ecr",
-                region_name=region,
-                endpoint_url=access.endpoint_url or None,
-                verify=str(access.ca_bundle) if access.ca_bundle else None,
-                config=Config(
-                    retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-                    user_agent_extra="twinforge",
-                ),
-            )
-        login = fetch_login(client, region, account=registry.account)
+
+    def prepare(region: str) -> Target:
+        client = connect_ecr(access, region)
+        target = _target(client, region, registry, repository, access)
         ensure_repository(
             client,
             region,
@@ -137,11 +101,44 @@ def prepare_targets(
             account=registry.account,
             tags=tags,
             scan_on_push=registry.scan_on_push,
+            kms_key=registry.kms_key,
             listener=listener,
         )
-        name = Reference(login.host, repository)
-        targets.append(Target(name, login.credentials, access.address))
-    return tuple(targets)
+        return target
+
+    return in_regions(registry.regions, prepare)
+
+
+def reach_targets(registry: Registry, repository: str, *, access: AwsAccess) -> tuple[Target, ...]:
+    """Return a target for every region, without a look at its repository.
+
+    Raises:
+        RegistryRefusedError: AWS said no.
+        RegistryError: AWS could not be used.
+    """
+    return in_regions(
+        registry.regions,
+        lambda region: _target(connect_ecr(access, region), region, registry, repository, access),
+    )
+
+
+def in_regions(regions: Sequence[str], ask: Callable[[str], T]) -> tuple[T, ...]:
+    """Ask all regions at the same time; the first failure in their order is raised."""
+    with ThreadPoolExecutor(len(regions), thread_name_prefix="region") as pool:
+        return tuple(gather([pool.submit(ask, region) for region in regions]))
+
+
+def _target(
+    client: Any, region: str, registry: Registry, repository: str, access: AwsAccess
+) -> Target:
+    login = fetch_login(client, region, account=registry.account)
+    return Target(
+        Reference(login.host, repository),
+        login.credentials,
+        access.address,
+        partial(_renew, client, region),
+        partial(read_findings, client, region, registry.account),
+    )
 
 
 def fetch_login(client: Any, region: str, *, account: str = "") -> Login:
@@ -158,7 +155,7 @@ def fetch_login(client: Any, region: str, *, account: str = "") -> Login:
         RegistryRefusedError: AWS said no.
         RegistryError: AWS could not be used.
     """
-    with _asking(region, "GetAuthorizationToken"):
+    with asking(region, "GetAuthorizationToken"):
         answer = client.get_authorization_token()
     try:
         (found, *_) = answer["authorizationData"]
@@ -177,6 +174,10 @@ def fetch_login(client: Any, region: str, *, account: str = "") -> Login:
     return Login(host, Credentials(username, password))
 
 
+def _renew(client: Any, region: str) -> Credentials:
+    return fetch_login(client, region).credentials
+
+
 def ensure_repository(  # noqa: PLR0913 - what a repository must be, all by keyword
     client: Any,
     region: str,
@@ -186,6 +187,7 @@ def ensure_repository(  # noqa: PLR0913 - what a repository must be, all by keyw
     tags: Tags,
     scan_on_push: bool,
     listener: Listener,
+    kms_key: str = "",
 ) -> None:
     """Make a repository where it is missing; one that is there is checked and left as it is.
 
@@ -195,26 +197,19 @@ def ensure_repository(  # noqa: PLR0913 - what a repository must be, all by keyw
     """
     owner = {"registryId": account} if account else {}
     filters = alias_filters(tags.aliases, templates=tags.templates, immutable=tags.immutable)
-    found = _describe(client, region, name, owner)
+    found = describe_repository(client, region, name, owner)
     if found is None:
-        mutability: dict[str, Any] = {"imageTagMutability": "IMMUTABLE"}
-        if filters:
-            mutability = {
-                "imageTagMutability": "IMMUTABLE_WITH_EXCLUSION",
-                "imageTagMutabilityExclusionFilters": [
-                    {"filterType": "WILDCARD", "filter": one} for one in filters
-                ],
-            }
         try:
-            with _asking(region, f"CreateRepository '{name}'"):
+            with asking(region, f"CreateRepository '{name}'"):
                 client.create_repository(
                     **owner,
                     repositoryName=name,
                     imageScanningConfiguration={"scanOnPush": scan_on_push},
-                    **mutability,
+                    **mutability_of(filters),
+                    **encryption_of(kms_key),
                 )
-        except _AlreadyThereError:
-            found = _describe(client, region, name, owner)
+        except AlreadyThereError:
+            found = describe_repository(client, region, name, owner)
         else:
             text = f"made the repository '{name}' in {region}"
             listener(Event("push", name, State.NOTE, text))
@@ -222,11 +217,34 @@ def ensure_repository(  # noqa: PLR0913 - what a repository must be, all by keyw
         _check(found, region, name, tags, filters, listener)
 
 
-def _describe(client: Any, region: str, name: str, owner: dict[str, str]) -> dict[str, Any] | None:
+def mutability_of(filters: Sequence[str]) -> dict[str, Any]:
+    """Return ECR's parameters for tags that stay, but for those that filters let move."""
+    if not filters:
+        return {"imageTagMutability": "IMMUTABLE"}
+    return {
+        "imageTagMutability": "IMMUTABLE_WITH_EXCLUSION",
+        "imageTagMutabilityExclusionFilters": [
+            {"filterType": "WILDCARD", "filter": one} for one in filters
+        ],
+    }
+
+
+def encryption_of(kms_key: str) -> dict[str, Any]:
+    """Return ECR's parameters for a key; ``aws`` is the one that ECR makes, empty its default."""
+    if not kms_key:
+        return {}
+    key = {} if kms_key == "aws" else {"kmsKey": kms_key}
+    return {"encryptionConfiguration": {"encryptionType": "KMS", **key}}
+
+
+def describe_repository(
+    client: Any, region: str, name: str, owner: dict[str, str]
+) -> dict[str, Any] | None:
+    """Return ECR's description of a repository, or None where there is none."""
     try:
-        with _asking(region, f"DescribeRepositories '{name}'"):
+        with asking(region, f"DescribeRepositories '{name}'"):
             answer = client.describe_repositories(**owner, repositoryNames=[name])
-    except _NotThereError:
+    except NotThereError:
         return None
     repository: dict[str, Any] = answer["repositories"][0]
     return repository
@@ -250,7 +268,7 @@ def _check(  # noqa: PLR0913, PLR0917 - one question with all that it needs
         loose = [tag for tag in tags.immutable if not covers(named, tag)]
     wanted = " ".join(f"filterType=WILDCARD,filter={one}" for one in filters)
     remedy = (
-        f"aws ecr put-image-tag-mutability --region {region} --repository-name {name} "
+        f"run `twinforge registry apply`, or aws ecr put-image-tag-mutability --region {region} --repository-name {name} "
         f"--image-tag-mutability IMMUTABLE_WITH_EXCLUSION "
         f"--image-tag-mutability-exclusion-filters {wanted}"
     )
@@ -263,41 +281,3 @@ def _check(  # noqa: PLR0913, PLR0917 - one question with all that it needs
     if loose:
         text = f"'{name}' in {region} is {mutability}: '{loose[0]}' can be overwritten ({remedy})"
         listener(Event("push", name, State.NOTE, text))
-
-
-class _NotThereError(Exception):
-    """A repository does not exist."""
-
-
-class _AlreadyThereError(Exception):
-    """A repository exists already: somebody else was faster."""
-
-
-@contextmanager
-def _asking(region: str, what: str) -> Iterator[None]:
-    """Translate boto3's errors, by code."""
-    try:
-        yield
-    except ClientError as error:
-        told = error.response.get("Error", {})
-        code = told.get("Code", "")
-        if code == "RepositoryNotFoundException":
-            raise _NotThereError from error
-        if code == "RepositoryAlreadyExistsException":
-            raise _AlreadyThereError from error
-        message = f"{what}: ECR in {region} answers {code}: {told.get('Message', '')}"
-        if code in PASSING:
-            raise RegistryError(message, hint="run it again later") from error
-        hint = "see 'aws sts get-caller-identity'" if code in UNKNOWN_USER else ""
-        raise RegistryRefusedError(message, hint=hint) from error
-    except NoCredentialsError as error:
-        message = f"{what}: there are no AWS credentials"
-        raise RegistryRefusedError(
-            message, hint="run 'aws configure' or 'aws sso login'"
-        ) from error
-    except (ParamValidationError, ProfileNotFound) as error:
-        message = f"{what}: {error}"
-        raise RegistryRefusedError(message) from error
-    except BotoCoreError as error:
-        message = f"{what}: ECR in {region} can't be reached: {error}"
-        raise RegistryError(message) from error

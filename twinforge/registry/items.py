@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Protocol
 from twinforge.model.reference import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from twinforge.engine.images import Image
     from twinforge.model.reference import Reference
-    from twinforge.model.variant import Variant
     from twinforge.registry.credentials import Credentials
+    from twinforge.registry.findings import Finding
 
-__all__ = ["ImageSource", "PushItem", "Pushed", "Target"]
+__all__ = ["ImageSource", "Named", "PushItem", "Pushed", "ReleasedName", "Target"]
 
 
 class ImageSource(Protocol):
@@ -26,6 +26,31 @@ class ImageSource(Protocol):
 
     def save(self, references: Sequence[str]) -> Iterator[bytes]:
         """Yield one archive of images, as ``docker save`` writes it."""
+
+
+class Named(Protocol):
+    """What an image is of: a variant, or what a release record says of one."""
+
+    @property
+    def slug(self) -> str:
+        """The variant's values, joined."""
+
+    @property
+    def id(self) -> str:
+        """``recipe/slug``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedName:
+    """The name of a variant that a release record holds, whether or not the matrix still does."""
+
+    recipe: str
+    slug: str
+
+    @property
+    def id(self) -> str:
+        """``recipe/slug``."""
+        return f"{self.recipe}/{self.slug}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +65,7 @@ class PushItem:
         aliases: Tags that may move.
     """
 
-    variant: Variant
+    variant: Named
     image_id: str
     reference_local: str
     tags: tuple[str, ...]
@@ -61,11 +86,18 @@ class Target:
         credentials: Who we are there.
         address: Host and port that are spoken to instead of the repository's host, such as a
             private endpoint; empty for the host itself.
+        renew: Gives fresh credentials when these have expired; None where they don't.
+        findings: Waits for the scan of an image (repository, digest) and gives what it found; None
+            where nobody scans.
     """
 
     repository: Reference
     credentials: Credentials = field(repr=False)
     address: str = ""
+    renew: Callable[[], Credentials] | None = field(default=None, repr=False, compare=False)
+    findings: Callable[[str, str], tuple[Finding, ...]] | None = field(
+        default=None, repr=False, compare=False
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,17 +12,18 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import httpx
-
 from twinforge.errors import RegistryRefusedError
 from twinforge.model.reference import Digest
 from twinforge.registry.manifest import ACCEPTED
 from twinforge.registry.retry import Retry, TransientError
 from twinforge.registry.session import Session, make_transport
+from twinforge.registry.upload import BlobUpload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    import httpx
 
     from twinforge.registry.credentials import Credentials
 
@@ -49,9 +50,13 @@ class RegistryClient:
     failed again and again).
     """
 
-    def __init__(self, session: Session, retry: Retry) -> None:
+    def __init__(self, session: Session, retry: Retry, *, read_only: bool = False) -> None:
         self._session = session
         self._retry = retry
+        self._actions = "pull" if read_only else "pull,push"
+
+    def _scope(self, repository: str) -> str:
+        return f"repository:{repository}:{self._actions}"
 
     def blob_size(self, repository: str, digest: Digest) -> int | None:
         """Return how many bytes a blob of the repository has, or None where it is not there."""
@@ -60,7 +65,7 @@ class RegistryClient:
             response = self._session.send(
                 "HEAD",
                 f"v2/{repository}/blobs/{digest}",
-                scope=_scope(repository),
+                scope=self._scope(repository),
                 accept=MISSING,
             )
             if response.status_code == HTTPStatus.NOT_FOUND:
@@ -76,7 +81,7 @@ class RegistryClient:
             response = self._session.send(
                 "GET",
                 f"v2/{repository}/blobs/{digest}",
-                scope=_scope(repository),
+                scope=self._scope(repository),
                 accept=(HTTPStatus.OK,),
             )
             if hashlib.sha256(response.content).hexdigest() != digest.hex:
@@ -86,6 +91,33 @@ class RegistryClient:
 
         return self._retry.run(ask)
 
+    def open_blob(self, repository: str, digest: Digest, offset: int = 0) -> Iterator[bytes]:
+        """Yield a blob as it comes, from an offset on; whoever takes it checks the digest.
+
+        A registry that does not know ranges sends all of it, and the beginning is dropped here.
+
+        Raises:
+            TransientError: It ends too early; whoever reads it begins again.
+        """
+        headers = {"Accept-Encoding": "identity"}
+        if offset:
+            headers["Range"] = f"bytes={offset}-"
+        response = self._retry.run(
+            lambda: self._session.send(
+                "GET",
+                f"v2/{repository}/blobs/{digest}",
+                scope=self._scope(repository),
+                headers=headers,
+                accept=(HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT),
+                stream=True,
+            )
+        )
+        skip = offset if response.status_code == HTTPStatus.OK else 0
+        for chunk in self._session.read_stream(response):
+            if skip < len(chunk):
+                yield chunk[skip:]
+            skip = max(0, skip - len(chunk))
+
     def mount_blob(self, repository: str, digest: Digest, source: str) -> bool:
         """Let a repository share a blob of another one of the registry; say whether it does now.
 
@@ -93,7 +125,7 @@ class RegistryClient:
         """
 
         def ask() -> bool:
-            scope = f"{_scope(repository)} repository:{source}:pull"
+            scope = f"{self._scope(repository)} repository:{source}:pull"
             response = self._session.send(
                 "POST",
                 f"v2/{repository}/blobs/uploads/",
@@ -113,46 +145,23 @@ class RegistryClient:
         repository: str,
         digest: Digest,
         size: int,
-        chunks: Callable[[], Iterator[bytes]],
+        chunks: Callable[[int], Iterator[bytes]],
     ) -> None:
-        """Upload a blob in one stream (end-4a, end-5, end-6); ``chunks`` is called once per try."""
-        scope = _scope(repository)
+        """Upload a blob in one stream, which goes on where it was cut if the registry can do that.
 
-        def attempt() -> None:
-            if size == 0:  # pragma: no cover - no layer and no configuration is empty
-                message = f"the blob {digest} is empty"
-                raise RegistryRefusedError(message)
-            started = self._session.send(
-                "POST",
-                f"v2/{repository}/blobs/uploads/",
-                scope=scope,
-                headers={"Content-Length": "0"},
-                accept=(HTTPStatus.ACCEPTED,),
-            )
-            # A session that the registry has lost (404, 416) is begun anew like a lost connection.
-            sent = self._session.send(
-                "PATCH",
-                _location(started),
-                scope=scope,
-                headers={
-                    "Content-Type": "application/octet-stream",
-                    "Content-Length": str(size),
-                },
-                content=chunks(),
-                accept=(HTTPStatus.ACCEPTED, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT, *LOST),
-            )
-            self._still_there(sent, digest)
-            finish = httpx.URL(self._session.url(_location(sent)))
-            done = self._session.send(
-                "PUT",
-                str(finish.copy_merge_params({"digest": str(digest)})),
-                scope=scope,
-                headers={"Content-Length": "0"},
-                accept=(HTTPStatus.CREATED, HTTPStatus.NO_CONTENT, *LOST),
-            )
-            self._still_there(done, digest)
-
-        self._retry.run(attempt)
+        Args:
+            repository: Where it goes.
+            digest: Of the blob.
+            size: Its bytes, at least one.
+            chunks: Gives the content from an offset on; called once per try.
+        """
+        if size == 0:  # pragma: no cover - no layer and no configuration is empty
+            message = f"the blob {digest} is empty"
+            raise RegistryRefusedError(message)
+        upload = BlobUpload(
+            self._session, repository, self._scope(repository), digest, size, chunks
+        )
+        self._retry.run(upload.attempt)
 
     def read_manifest(self, repository: str, reference: str) -> StoredManifest | None:
         """Return the manifest of a tag or digest, or None where there is none.
@@ -164,7 +173,7 @@ class RegistryClient:
             response = self._session.send(
                 "GET",
                 f"v2/{repository}/manifests/{reference}",
-                scope=_scope(repository),
+                scope=self._scope(repository),
                 headers={"Accept": ", ".join(ACCEPTED)},
                 accept=MISSING,
             )
@@ -190,7 +199,7 @@ class RegistryClient:
             self._session.send(
                 "PUT",
                 f"v2/{repository}/manifests/{reference}",
-                scope=_scope(repository),
+                scope=self._scope(repository),
                 headers={"Content-Type": media_type},
                 content=body,
                 accept=(HTTPStatus.CREATED, HTTPStatus.OK),
@@ -202,11 +211,6 @@ class RegistryClient:
             stored = self.read_manifest(repository, reference)
             if stored is None or stored.body != body:
                 raise
-
-    def _still_there(self, response: httpx.Response, digest: Digest) -> None:
-        if response.status_code in LOST:
-            message = f"the registry lost the upload of {digest} (status {response.status_code})"
-            raise TransientError(message)
 
     def _cancel(self, location: str, scope: str) -> None:
         if not location:
@@ -222,9 +226,6 @@ class RegistryClient:
             return  # an upload that nobody goes on with ends by itself
 
 
-LOST = (HTTPStatus.NOT_FOUND, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
-
-
 @contextmanager
 def connect(  # noqa: PLR0913 - how a registry is reached, all by keyword
     host: str,
@@ -233,6 +234,8 @@ def connect(  # noqa: PLR0913 - how a registry is reached, all by keyword
     ca_bundle: Path | None = None,
     proxy: str = "",
     retry: Retry | None = None,
+    renew: Callable[[], Credentials] | None = None,
+    read_only: bool = False,
     transport: httpx.BaseTransport | None = None,
 ) -> Iterator[RegistryClient]:
     """Give a client of a registry, and close its connections afterwards.
@@ -243,23 +246,13 @@ def connect(  # noqa: PLR0913 - how a registry is reached, all by keyword
         ca_bundle: Certificates to trust instead of the system's.
         proxy: Address of a proxy, or empty.
         retry: How patiently; the default's about a minute.
+        renew: Gives fresh credentials when the registry does not take these any more.
+        read_only: Ask for tokens that may pull, and no more.
         transport: Takes the place of the network.
     """
     pool = transport or make_transport(ca_bundle=ca_bundle, proxy=proxy, connections=CONNECTIONS)
-    session = Session(host, credentials, pool)
+    session = Session(host, credentials, pool, renew=renew)
     try:
-        yield RegistryClient(session, retry or Retry())
+        yield RegistryClient(session, retry or Retry(), read_only=read_only)
     finally:
         session.close()
-
-
-def _scope(repository: str) -> str:
-    return f"repository:{repository}:pull,push"
-
-
-def _location(response: httpx.Response) -> str:
-    location: str = response.headers.get("location", "")
-    if not location:
-        message = "the registry opened an upload without saying where"
-        raise RegistryRefusedError(message)
-    return location

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from twinforge.errors import ContentConflictError, RegistryError
 from twinforge.model.reference import Digest
+from twinforge.registry.gather import gather
 from twinforge.registry.items import Pushed
 from twinforge.registry.manifest import MANIFEST_TYPE, Manifest, parse_manifest, render_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from concurrent.futures import ThreadPoolExecutor
 
     from twinforge.registry.items import PushItem
     from twinforge.registry.transfer import Destination
 
-__all__ = ["Publication"]
+__all__ = ["Gate", "Publication", "publish_all"]
+
+Gate = Callable[["Sequence[Publication]"], None]
+"""Looks at what has arrived before any alias moves; raises RegistryError where none may."""
 
 
 class Publication:
@@ -46,6 +52,26 @@ class Publication:
         assert manifest is not None  # noqa: S101 - rendered here, or parsed when it was looked at
         self._manifest: Manifest = manifest
 
+    @property
+    def item(self) -> PushItem:
+        """What it is of."""
+        return self._item
+
+    @property
+    def place(self) -> Destination:
+        """Where it is."""
+        return self._place
+
+    @property
+    def digest(self) -> Digest:
+        """Of the manifest."""
+        return self._digest
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest."""
+        return self._manifest
+
     def publish(self) -> None:
         """Put the manifest under the immutable tags that lack it, and read all of them back."""
         for tag in self._item.tags:
@@ -67,7 +93,9 @@ class Publication:
     def result(self, counted: set[tuple[int, Digest]]) -> Pushed:
         """Return what was done; ``counted`` holds the blobs that an earlier item accounts for."""
         sent: dict[Digest, int] = {}
-        for part in (*self._diff_ids, self._item.digest):
+        # A push knows what it sent by diff id, a promotion by the digest of the blob.
+        parts = (*self._diff_ids, *(blob.digest for blob in self._manifest.layers))
+        for part in (*parts, self._item.digest):
             key = (id(self._place), part)
             if part in self._place.sent and key not in counted:
                 counted.add(key)
@@ -110,3 +138,15 @@ class Publication:
         if manifest.config.digest != self._item.digest:
             message = f"'{name}' has the image {manifest.config.digest}, not {self._item.image_id}"
             raise RegistryError(message)
+
+
+def publish_all(
+    publications: Sequence[Publication], asking: ThreadPoolExecutor, gate: Gate | None
+) -> tuple[Pushed, ...]:
+    """Put all manifests in, verify them, ask the gate, and only then move the aliases."""
+    gather([asking.submit(one.publish) for one in publications])
+    if gate is not None:
+        gate(publications)
+    gather([asking.submit(one.move_aliases) for one in publications])
+    counted: set[tuple[int, Digest]] = set()
+    return tuple(one.result(counted) for one in publications)

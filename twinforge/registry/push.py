@@ -19,7 +19,7 @@ from twinforge.model.reference import Digest
 from twinforge.registry.gather import gather
 from twinforge.registry.look import check_names, look
 from twinforge.registry.oci import connect
-from twinforge.registry.publish import Publication
+from twinforge.registry.publish import Publication, publish_all
 from twinforge.registry.transfer import Destination, Transfer
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from twinforge.events import Listener
     from twinforge.registry.cache import BlobCache
     from twinforge.registry.items import ImageSource, Pushed, PushItem, Target
+    from twinforge.registry.publish import Gate
     from twinforge.registry.retry import Retry
 
 __all__ = ["push_to_all"]
@@ -49,6 +50,7 @@ def push_to_all(  # noqa: PLR0913 - what a push needs, all by keyword
     proxy: str = "",
     jobs: int = JOBS,
     retry: Retry | None = None,
+    gate: Gate | None = None,
 ) -> tuple[Pushed, ...]:
     """Push images to every target, and move no alias anywhere before all are in and verified.
 
@@ -66,6 +68,7 @@ def push_to_all(  # noqa: PLR0913 - what a push needs, all by keyword
         proxy: Address of a proxy, or empty.
         jobs: How many layers may be uploaded at once.
         retry: How patiently; Retry() when None.
+        gate: Asked when everything is in and verified, before the aliases move.
 
     Returns:
         What is in the registries now: by target, and within one by item.
@@ -87,6 +90,7 @@ def push_to_all(  # noqa: PLR0913 - what a push needs, all by keyword
                     ca_bundle=ca_bundle,
                     proxy=proxy,
                     retry=retry,
+                    renew=target.renew,
                 )
             )
             for target in targets
@@ -126,10 +130,7 @@ def push_to_all(  # noqa: PLR0913 - what a push needs, all by keyword
         releases = [
             Publication(destination, item, layers) for destination in destinations for item in items
         ]
-        gather([asking.submit(release.publish) for release in releases])
-        gather([asking.submit(release.move_aliases) for release in releases])
-        counted: set[tuple[int, Digest]] = set()
-        pushed = tuple(release.result(counted) for release in releases)
+        pushed = publish_all(releases, asking, gate)
     for item, result in zip([*items] * len(targets), pushed, strict=True):
         state = State.SKIPPED if result.already else State.DONE
         text = f"{result.repository}@{result.digest}"

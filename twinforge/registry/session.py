@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 from datetime import UTC, datetime
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
@@ -19,7 +20,7 @@ from twinforge.registry.auth import Authorizer, is_loopback
 from twinforge.registry.retry import TransientError, parse_retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from twinforge.registry.credentials import Credentials
@@ -51,21 +52,33 @@ def make_transport(*, ca_bundle: Path | None, proxy: str, connections: int) -> h
         proxy: Address of a proxy, or empty.
         connections: How many may be open at once.
     """
+    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+    return httpx.HTTPTransport(
+        verify=_trust(ca_bundle), http2=False, limits=limits, proxy=proxy or None, trust_env=False
+    )
+
+
+@cache
+def _trust(ca_bundle: Path | None) -> ssl.SSLContext:
+    """Read the certificates once: that takes longer than most requests."""
     try:
-        trust = ssl.create_default_context(cafile=str(ca_bundle) if ca_bundle else None)
+        return ssl.create_default_context(cafile=str(ca_bundle) if ca_bundle else None)
     except OSError as error:
         message = f"the CA bundle '{ca_bundle}' can't be read"
         raise RegistryError(message) from error
-    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-    return httpx.HTTPTransport(
-        verify=trust, http2=False, limits=limits, proxy=proxy or None, trust_env=False
-    )
 
 
 class Session:
     """Sends requests to one registry; may be used by several threads at once."""
 
-    def __init__(self, host: str, credentials: Credentials, transport: httpx.BaseTransport) -> None:
+    def __init__(
+        self,
+        host: str,
+        credentials: Credentials,
+        transport: httpx.BaseTransport,
+        *,
+        renew: Callable[[], Credentials] | None = None,
+    ) -> None:
         self._host = host
         # Docker's rule: plain HTTP is for this machine only.
         self.base = f"{'http' if is_loopback(host) else 'https'}://{_address(host)}/"
@@ -75,7 +88,9 @@ class Session:
             headers={"User-Agent": "twinforge"},
             trust_env=False,
         )
-        self._auth = Authorizer(host, credentials, self._once, self._client.build_request)
+        self._auth = Authorizer(
+            host, credentials, self._once, self._client.build_request, renew=renew
+        )
 
     def close(self) -> None:
         """Close all connections."""
@@ -104,11 +119,13 @@ class Session:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         content: bytes | Iterable[bytes] | None = None,
+        stream: bool = False,
     ) -> httpx.Response:
         """Send one request and return an answer with a status in ``accept``, read to its end.
 
         ``content`` that is not bytes can be sent once only. A token that is refused is renewed
-        and the request sent again when its content allows it.
+        and the request sent again when its content allows it. With ``stream`` the answer is not
+        read; ``read_stream`` reads and closes it.
 
         Raises:
             TransientError: Trying again may help.
@@ -117,6 +134,7 @@ class Session:
         again = content is None or isinstance(content, bytes)
         url = self.url(path)
         wanted = frozenset(accept)
+        may_renew = True
         for _ in range(REDIRECTS):
             # Credentials belong to this registry, not to wherever it redirects (a CDN, a bucket).
             ours = urlsplit(url).netloc == urlsplit(self.base).netloc
@@ -125,11 +143,14 @@ class Session:
             request = self._client.build_request(
                 method, url, headers=given, params=params, content=content
             )
-            response = self._once(request)
+            response = self._once(request, stream=stream)
             status = response.status_code
             if status in wanted:
                 return response
-            if status == HTTPStatus.UNAUTHORIZED and token and self._auth.forget(scope):
+            if stream:
+                response.close()
+            if may_renew and self._is_refusal(status, token) and self._auth.replace(scope, token):
+                may_renew = False
                 if again:
                     continue
                 message = self._describe(request, "the token has expired")
@@ -144,25 +165,53 @@ class Session:
         message = f"{method} {self._host}: redirected more than {REDIRECTS} times"
         raise RegistryRefusedError(message)
 
-    def _once(self, request: httpx.Request) -> httpx.Response:
+    @staticmethod
+    def _is_refusal(status: int, token: str) -> bool:
+        # ECR answers 403 and not 401 when a token has expired.
+        expired = {HTTPStatus.UNAUTHORIZED}
+        if token.startswith("Basic "):
+            expired.add(HTTPStatus.FORBIDDEN)
+        return bool(token) and status in expired
+
+    def read_stream(self, response: httpx.Response) -> Iterator[bytes]:
+        """Yield an answer that was not read yet, as it comes, and close it.
+
+        Raises:
+            TransientError: It ends too early.
+        """
         try:
-            response = self._client.send(request, follow_redirects=False)
+            yield from response.iter_raw()
         except httpx.TransportError as error:
-            certificate = "CERTIFICATE_VERIFY_FAILED" in str(error)
-            reason = self._scrub(str(error)) or type(error).__name__
-            message = self._describe(request, reason)
-            if certificate or isinstance(error, httpx.UnsupportedProtocol):
-                hint = "trust its authority with a CA bundle" if certificate else ""
-                raise RegistryRefusedError(message, hint=hint) from None
+            raise self._translate(error, response.request) from None
+        finally:
+            response.close()
+
+    def _once(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
+        try:
+            response = self._client.send(request, follow_redirects=False, stream=stream)
+        except httpx.TransportError as error:
             # "from None": the cause holds the request, and with it the headers.
-            raise TransientError(message) from None
+            raise self._translate(error, request) from None
         if response.status_code in TRANSIENT:
             after = parse_retry_after(
                 response.headers.get("retry-after", ""), now=datetime.now(UTC)
             )
+            if stream:
+                response.close()
             message = self._describe(request, self._reason(response))
             raise TransientError(message, after_s=after)
         return response
+
+    def _translate(
+        self, error: httpx.TransportError, request: httpx.Request
+    ) -> TransientError | RegistryRefusedError:
+        certificate = "CERTIFICATE_VERIFY_FAILED" in str(error)
+        reason = self._scrub(str(error)) or type(error).__name__
+        message = self._describe(request, reason)
+        if certificate or isinstance(error, httpx.UnsupportedProtocol):
+            hint = "trust its authority with a CA bundle" if certificate else ""
+            return RegistryRefusedError(message, hint=hint)
+        return TransientError(message)
 
     def _describe(self, request: httpx.Request, reason: str) -> str:
         # Queries are left out: upload sessions and signed addresses carry secrets there.
@@ -178,7 +227,7 @@ class Session:
                 ": ".join(str(error[key]) for key in ("code", "message") if error.get(key))
                 for error in errors
             )
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, httpx.StreamError):
             return text
         return f"{text}, {self._scrub(told)[:SHOWN]}" if told else text
 

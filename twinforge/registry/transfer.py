@@ -207,13 +207,21 @@ class Transfer:
             self._stopped.set()
             raise
         finally:
-            compressor.close()
-            uploading.shutdown()
+            self._end(compressor, uploading)
         gather(uploads)
         for digest in left:
             message = f"the engine's archive lacks {digest}, which belongs to an image in it"
             hint = "an engine with the containerd image store is not supported yet: use overlay2"
             raise RegistryError(message, hint=hint)
+
+    def _end(self, compressor: Compressor, uploading: ThreadPoolExecutor) -> None:
+        """Wait for what is under way; an interrupt in the meantime ends it early."""
+        try:
+            compressor.close()
+            uploading.shutdown()
+        except BaseException:
+            self._stopped.set()
+            raise
 
     def _deliver(
         self, entry: Entry, layer: Compressed, missing: Mapping[Digest, Sequence[Destination]]
@@ -230,11 +238,13 @@ class Transfer:
                         repository,
                         blob.digest,
                         blob.size_bytes,
-                        lambda: self._counted(layer),
+                        lambda offset: self._counted(layer, offset),
                     )
                     destination.sent[layer.diff_id] = blob.size_bytes
                 destination.blobs[layer.diff_id] = blob
                 self._record(layer.diff_id, blob, destination)
+                # A push that is killed has then at least this to go on from.
+                self._cache.save()
         except BaseException:
             self._stopped.set()
             raise
@@ -244,14 +254,17 @@ class Transfer:
     def _configure(self, config: Digest, body: bytes, destinations: Sequence[Destination]) -> None:
         for destination in destinations:
             destination.client.upload_blob(
-                destination.repository, config, len(body), lambda: iter((body,))
+                destination.repository,
+                config,
+                len(body),
+                lambda offset: iter((body[offset:],)),
             )
             destination.configs[config] = Blob(config, len(body))
             destination.sent[config] = len(body)
 
-    def _counted(self, layer: Compressed) -> Iterator[bytes]:
-        done = 0
-        for chunk in read_file(layer.path):
+    def _counted(self, layer: Compressed, offset: int) -> Iterator[bytes]:
+        done = offset
+        for chunk in read_file(layer.path, offset):
             self._go_on()
             yield chunk
             done += len(chunk)

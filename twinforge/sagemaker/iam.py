@@ -17,9 +17,9 @@ from twinforge.sagemaker.naming import letters
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Kind", "Scope", "plan_policy", "plan_trust"]
+__all__ = ["KINDS", "Kind", "Scope", "plan_policy", "plan_trust"]
 
-Kind = Literal["push", "train", "deploy", "operate", "predict", "role"]
+Kind = Literal["train", "deploy", "operate", "predict", "role"]
 
 KINDS: tuple[str, ...] = get_args(Kind)
 
@@ -27,15 +27,6 @@ _PULL = (
     "ecr:BatchCheckLayerAvailability",
     "ecr:BatchGetImage",
     "ecr:GetDownloadUrlForLayer",
-)
-_PUSH = (
-    *_PULL,
-    "ecr:CompleteLayerUpload",
-    "ecr:CreateRepository",
-    "ecr:DescribeRepositories",
-    "ecr:InitiateLayerUpload",
-    "ecr:PutImage",
-    "ecr:UploadLayerPart",
 )
 _READ_LOGS = ("logs:DescribeLogStreams", "logs:GetLogEvents")
 
@@ -77,7 +68,7 @@ def plan_policy(kind: Kind, scope: Scope) -> dict[str, object]:
     """Return the policy for one kind of work.
 
     Args:
-        kind: ``push``, ``train``, ``deploy``, ``operate`` (history, rollback, delete, gc),
+        kind: ``train``, ``deploy``, ``operate`` (history, rollback, delete, gc),
             ``predict``, or ``role`` for the role that SageMaker assumes.
         scope: What it is about.
 
@@ -94,7 +85,6 @@ def plan_policy(kind: Kind, scope: Scope) -> dict[str, object]:
         message = f"a policy for '{kind}' is about buckets"
         raise UsageError(message, hint="give --bucket NAME")
     statements = {
-        "push": _push,
         "train": _train,
         "deploy": _deploy,
         "operate": _operate,
@@ -116,13 +106,6 @@ def plan_trust() -> dict[str, object]:
             }
         ],
     }
-
-
-def _push(scope: Scope) -> list[dict[str, object]]:
-    return [
-        _allow("Login", ["ecr:GetAuthorizationToken"], ["*"]),
-        _allow("Push", _PUSH, scope.arns("ecr", f"repository/{scope.repository}")),
-    ]
 
 
 def _train(scope: Scope) -> list[dict[str, object]]:

@@ -20,13 +20,13 @@ def project(world: World) -> World:
 
 
 def test_a_policy_is_printed_for_the_partition_of_its_regions(run: Run) -> None:
-    ran = run("iam", "push", "words", *ACCOUNT, *CHINA, "--region", "cn-northwest-1")
+    where = (*ACCOUNT, *CHINA, "--region", "cn-northwest-1")
+    ran = run("iam", "predict", "words", "--endpoint", "words-1", *where)
     assert (ran.status, ran.err) == (0, "")
-    login, push = json.loads(ran.out)["Statement"]
-    assert login["Resource"] == ["*"]
-    assert push["Resource"] == [
-        "arn:aws-cn:ecr:cn-north-1:123456789012:repository/ml/words",
-        "arn:aws-cn:ecr:cn-northwest-1:123456789012:repository/ml/words",
+    (predict,) = json.loads(ran.out)["Statement"]
+    assert predict["Resource"] == [
+        "arn:aws-cn:sagemaker:cn-north-1:123456789012:endpoint/words-1",
+        "arn:aws-cn:sagemaker:cn-northwest-1:123456789012:endpoint/words-1",
     ]
 
 
@@ -38,10 +38,15 @@ def test_the_trust_policy_lets_sagemaker_in_and_nobody_else(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("push", "wrods", *ACCOUNT, *CHINA), "there is no recipe 'wrods'; did you mean 'words'?"),
-        (("push", "words", *CHINA), "no AWS account is given"),
-        (("push", "words", *ACCOUNT), "no AWS region is given"),
-        (("push", "words", *ACCOUNT, *CHINA, "--region", "eu-west-1"), "of several partitions"),
+        (
+            ("operate", "wrods", *ACCOUNT, *CHINA),
+            "there is no recipe 'wrods'; did you mean 'words'?",
+        ),
+        (("operate", "words", *CHINA), "no AWS account is given"),
+        (("operate", "words", *ACCOUNT), "no AWS region is given"),
+        (("operate", "words", *ACCOUNT, *CHINA, "--region", "eu-west-1"), "of several partitions"),
+        (("train", *ACCOUNT, *CHINA), "a policy for 'train' is about a recipe"),
+        (("push", "words", *ACCOUNT, *CHINA), "matrix.yaml names no registry of kind ecr"),
         (("predict", "words", *ACCOUNT, *CHINA), "a policy for 'predict' is about an endpoint"),
     ],
 )

@@ -35,6 +35,7 @@ class FakeRegistry:
         self.fault_at: Callable[[httpx.Request], bool] = lambda _: True
         self.uploads: dict[str, bytes] = {}
         self.can_mount = True
+        self.can_resume = True
         self.immutable = False
         self.challenge = 'Basic realm="test"'
         self._lock = threading.Lock()
@@ -90,13 +91,24 @@ class FakeRegistry:
         location = f"{place}?state=x&repository={repository}"
         return httpx.Response(202, headers={"location": location})
 
-    def upload(self, request: httpx.Request, path: str, body: bytes) -> httpx.Response:
+    def upload(  # noqa: PLR0911 - an answer for each state of an upload
+        self, request: httpx.Request, path: str, body: bytes
+    ) -> httpx.Response:
         if path not in self.uploads:
             return httpx.Response(404)
         assert request.url.params["state"] == "x"
         if request.method == "DELETE":
             del self.uploads[path]
             return httpx.Response(204)
+        if request.method == "GET":
+            if not self.can_resume:
+                return httpx.Response(405)
+            last = max(len(self.uploads[path]) - 1, 0)
+            return httpx.Response(204, headers={"range": f"0-{last}"})
+        if request.method == "PATCH" and "content-range" in request.headers:
+            start = int(request.headers["content-range"].partition("-")[0])
+            if start != len(self.uploads[path]):
+                return httpx.Response(416)
         self.uploads[path] += body
         if request.method == "PATCH":
             return httpx.Response(202, headers={"location": f"{path}?{request.url.query.decode()}"})

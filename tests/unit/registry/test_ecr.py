@@ -8,9 +8,19 @@ import pytest
 from botocore.exceptions import NoCredentialsError
 from botocore.stub import Stubber
 
+from tests.fake_ecr import FakeEcr
 from twinforge.errors import RegistryError, RegistryRefusedError
 from twinforge.events import Event, State, ignore
-from twinforge.registry.ecr import Tags, ensure_repository, fetch_login
+from twinforge.model.matrix import Registry
+from twinforge.model.place import Place
+from twinforge.registry.ecr import (
+    AwsAccess,
+    Tags,
+    ensure_repository,
+    fetch_login,
+    prepare_targets,
+    reach_targets,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,3 +171,43 @@ def test_who_has_no_credentials_is_told_how_to_get_some() -> None:
     with pytest.raises(RegistryRefusedError, match="there are no AWS credentials") as caught:
         fetch_login(Client(), REGION)
     assert "aws configure" in caught.value.hint
+
+
+def test_every_region_has_its_partition_s_host_a_way_to_renew_and_its_scans(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake = FakeEcr()
+    monkeypatch.setattr("twinforge.registry.ecr.connect_ecr", fake.connect)
+    registry = Registry(
+        kind="ecr",
+        host="",
+        account="",
+        regions=("eu-west-1", "cn-north-1"),
+        repository="ml/{recipe}",
+        scan_on_push=True,
+        place=Place("matrix.yaml", 1, 1),
+        kms_key="alias/ml",
+    )
+    targets = prepare_targets(registry, "ml/digits", TAGS, access=AwsAccess(), listener=ignore)
+    assert [target.repository.name for target in targets] == [
+        "123456789012.dkr.ecr.eu-west-1.amazonaws.com/ml/digits",
+        "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/ml/digits",
+    ]
+    made = fake.repositories["cn-north-1", "ml/digits"]["encryptionConfiguration"]
+    assert made == {"encryptionType": "KMS", "kmsKey": "alias/ml"}
+    digest = f"sha256:{'d' * 64}"
+    fake.scans[digest] = [{"imageScanStatus": {"status": "COMPLETE"}}]
+    for target in targets:
+        assert target.renew is not None
+        assert target.renew() == target.credentials
+        assert target.findings is not None
+        assert target.findings("ml/digits", digest) == ()
+
+
+def test_a_registry_that_is_only_read_from_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeEcr()
+    monkeypatch.setattr("twinforge.registry.ecr.connect_ecr", fake.connect)
+    registry = Registry("ecr", "", "", ("eu-west-1",), "ml/x", True, Place("matrix.yaml", 1, 1))  # noqa: FBT003 - a registry's flag
+    (target,) = reach_targets(registry, "ml/digits", access=AwsAccess())
+    assert target.repository.repository == "ml/digits"
+    assert {name for _, name, _ in fake.calls} == {"get_authorization_token"}

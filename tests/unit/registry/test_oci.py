@@ -37,7 +37,12 @@ def client(
 
 
 def upload(found: RegistryClient) -> None:
-    found.upload_blob("ml/x", DIGEST, len(BLOB), lambda: iter((BLOB[:7], BLOB[7:])))
+    found.upload_blob("ml/x", DIGEST, len(BLOB), pieces)
+
+
+def pieces(offset: int) -> Iterator[bytes]:
+    rest = BLOB[offset:]
+    return iter((rest[:7], rest[7:]))
 
 
 def test_a_blob_is_uploaded_once_and_found(registry: Any) -> None:
@@ -66,6 +71,131 @@ def test_an_upload_that_the_registry_forgot_is_begun_anew(registry: Any) -> None
     with client(registry) as found:
         upload(found)
     assert registry.blobs == {("ml/x", str(DIGEST)): BLOB}
+
+
+@contextmanager
+def cut_after(registry: Any, kept: int) -> Iterator[list[int]]:
+    """Cut the first PATCH when the registry has kept some bytes; collect how many each one brings."""
+    brought: list[int] = []
+    answer = registry.upload
+
+    def upload_of(request: httpx.Request, path: str, body: bytes) -> httpx.Response:
+        if request.method == "PATCH":
+            brought.append(len(body))
+            if len(brought) == 1:
+                registry.uploads[path] += body[:kept]
+                message = "connection reset"
+                raise httpx.ReadError(message)
+        found: httpx.Response = answer(request, path, body)
+        return found
+
+    registry.upload = upload_of
+    yield brought
+
+
+def test_an_upload_that_is_cut_goes_on_where_the_registry_stopped(registry: Any) -> None:
+    with cut_after(registry, 3000) as brought, client(registry) as found:
+        upload(found)
+    assert brought == [5000, 2000]
+    assert registry.blobs == {("ml/x", str(DIGEST)): BLOB}
+    assert [method for method, _ in registry.requests].count("POST") == 1
+
+
+def test_an_upload_whose_last_answer_was_lost_is_only_finished(registry: Any) -> None:
+    with cut_after(registry, 5000) as brought, client(registry) as found:
+        upload(found)
+    assert brought == [5000]
+    assert registry.blobs == {("ml/x", str(DIGEST)): BLOB}
+
+
+def test_a_registry_that_can_t_say_what_it_kept_gets_the_blob_anew(registry: Any) -> None:
+    registry.can_resume = False
+    with cut_after(registry, 3000) as brought, client(registry) as found:
+        upload(found)
+    assert brought == [5000, 5000]
+    assert registry.blobs == {("ml/x", str(DIGEST)): BLOB}
+
+
+def test_a_registry_that_kept_something_else_gets_the_blob_anew(registry: Any) -> None:
+    with cut_after(registry, 3000) as brought, client(registry) as found:
+        whole = registry.upload
+
+        def spoil(request: httpx.Request, path: str, body: bytes) -> httpx.Response:
+            if request.method == "GET":
+                registry.uploads[path] = b"x" * len(registry.uploads[path])
+            answer: httpx.Response = whole(request, path, body)
+            return answer
+
+        registry.upload = spoil
+        upload(found)
+    assert brought == [5000, 2000, 5000]
+    assert registry.blobs == {("ml/x", str(DIGEST)): BLOB}
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_password_that_has_expired_is_renewed_once_for_all(registry: Any, status: int) -> None:
+    current = {"password": "s3cret-pass"}
+    registry.allowed = lambda request: (
+        request.headers.get("authorization") == Credentials("twin", current["password"]).basic
+    )
+    renewed: list[Credentials] = []
+
+    def renew() -> Credentials:
+        renewed.append(Credentials("twin", current["password"]))
+        return renewed[-1]
+
+    with connect(NAME, WHO, renew=renew, transport=registry.transport) as found:
+        assert found.blob_size("ml/x", DIGEST) is None
+        current["password"] = "s3cond-pass"
+        if status == 403:
+            registry.faults = [403]
+            registry.fault_at = lambda request: request.method == "HEAD"
+        assert found.blob_size("ml/x", DIGEST) is None
+        assert found.blob_size("ml/x", DIGEST) is None
+    assert [one.password for one in renewed] == ["s3cond-pass"]
+
+
+def test_a_fresh_password_that_is_refused_as_well_is_a_definite_no(registry: Any) -> None:
+    asked: list[int] = []
+
+    def renew() -> Credentials:
+        asked.append(1)
+        return Credentials("twin", f"other-{len(asked)}")
+
+    wrong = Credentials("twin", "wr0ng-pass")
+    with (
+        connect(NAME, wrong, renew=renew, transport=registry.transport) as found,
+        pytest.raises(RegistryRefusedError, match="status 401") as caught,
+    ):
+        found.blob_size("ml/x", DIGEST)
+    assert len(asked) == 1
+    assert "wr0ng" not in f"{caught.value} {caught.value.hint}"
+
+
+def test_a_definite_no_in_the_middle_of_an_upload_is_not_taken_for_an_expired_password(
+    registry: Any,
+) -> None:
+    registry.faults = [403] * 9
+    registry.fault_at = lambda request: request.method == "PATCH"
+    current = {"password": "s3cret-pass"}
+    registry.allowed = lambda request: (
+        request.headers.get("authorization") == Credentials("twin", current["password"]).basic
+    )
+    asked: list[int] = []
+
+    def renew() -> Credentials:
+        asked.append(1)
+        current["password"] = f"fresh-{len(asked)}"
+        return Credentials("twin", current["password"])
+
+    retry = Retry(attempts=6, sleep=lambda _: None)
+    with (
+        connect(NAME, WHO, renew=renew, retry=retry, transport=registry.transport) as found,
+        pytest.raises(RegistryRefusedError, match="status 403"),
+    ):
+        upload(found)
+    assert len(asked) == 1
+    assert [method for method, _ in registry.requests].count("PATCH") == 2
 
 
 def test_tries_are_bounded_and_the_waits_grow(registry: Any) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def matrix(repository: str) -> Matrix:
     place = Place("matrix.yaml", 1, 1)
     registry = Registry("ecr", "", "", ("eu-west-1",), repository, True, place)  # noqa: FBT003 - a registry's flag
-    return Matrix((), (), (), (), {}, (), registry)
+    return Matrix((), (), (), (), {}, (), (registry,))
 
 
 def test_a_content_tag_is_the_first_sixteen_digits_of_the_key() -> None:
@@ -30,5 +30,5 @@ def test_an_image_has_the_repository_of_the_registry(make_recipe: Callable[..., 
 
 
 def test_without_a_registry_the_repository_is_our_own(make_recipe: Callable[..., Recipe]) -> None:
-    plain = Matrix((), (), (), (), {}, (), None)
+    plain = Matrix((), (), (), (), {}, (), ())
     assert local_repository(make_recipe(name="words"), plain) == "twinforge/words"

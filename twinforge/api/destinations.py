@@ -1,0 +1,106 @@
+"""From a registry's name to repositories that can be written to: host, who we are, and the proxy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined] # typeshed lacks it
+
+from twinforge.errors import UsageError
+from twinforge.model.reference import Reference
+from twinforge.model.suggest import known_or_close
+from twinforge.registry.credentials import ANONYMOUS, Credentials, read_credentials
+from twinforge.registry.ecr import AwsAccess, Tags, prepare_targets, reach_targets
+from twinforge.registry.items import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from twinforge.api.workspace import Workspace
+    from twinforge.model.matrix import Registry
+
+__all__ = ["given_target", "named_registry", "proxy_for", "registry_targets", "repository_of"]
+
+
+def named_registry(workspace: Workspace, name: str = "") -> Registry:
+    """Return a registry of the matrix by its name; the first one for an empty name.
+
+    Raises:
+        UsageError: The matrix names none, or none of that name.
+    """
+    registries = workspace.project.matrix.registries
+    if not registries:
+        message = "matrix.yaml names no registry"
+        raise UsageError(message, hint="add `registry:` to it, or give --registry HOST")
+    for registry in registries:
+        if name in {"", registry.name}:
+            return registry
+    message = f"matrix.yaml names no registry '{name}'"
+    raise UsageError(message + known_or_close(name, [one.name for one in registries]))
+
+
+def repository_of(workspace: Workspace, recipe: str, name: str = "") -> str:
+    """Return a recipe's repository in a registry of the matrix, or its name where there is none."""
+    if not name and not workspace.project.matrix.registries:
+        return recipe
+    return named_registry(workspace, name).repository.format(recipe=recipe)
+
+
+def given_target(
+    workspace: Workspace, registry: str, repository: str, *, username: str, password: str
+) -> tuple[Target, ...]:
+    """Return the repository of a registry ``host[/path]``, as a user or as ``docker login`` has it.
+
+    Raises:
+        UsageError: It is none.
+    """
+    host, slash, path = registry.partition("/")
+    try:
+        name = Reference.parse(f"{host}/{path}{slash}{repository}")
+    except ValueError as error:
+        message = f"'{registry}' is not a registry: {error}"
+        raise UsageError(message, hint="give host[:port][/path]") from error
+    if username:
+        return (Target(name, Credentials(username, password)),)
+    return (Target(name, _stored_credentials(workspace, host)),)
+
+
+def registry_targets(  # noqa: PLR0913 - a registry and how it is reached
+    workspace: Workspace,
+    registry: Registry,
+    repository: str,
+    tags: Tags,
+    access: AwsAccess,
+    *,
+    create: bool = True,
+) -> tuple[Target, ...]:
+    """Return the repository in every place of a registry of the matrix.
+
+    ECR's is made where it is missing; without ``create`` it is only read from, and left alone.
+
+    Raises:
+        RegistryError: AWS said no, or could not be used.
+    """
+    if registry.kind == "oci":
+        return given_target(workspace, registry.host, repository, username="", password="")
+    if not create:
+        return reach_targets(registry, repository, access=access)
+    return prepare_targets(registry, repository, tags, access=access, listener=workspace.listener)
+
+
+def proxy_for(workspace: Workspace, targets: Sequence[Target]) -> str:
+    """Return the proxy that the environment names for the registries, or an empty string."""
+    environ = workspace.environ
+    exempt = {"no": environ.get("NO_PROXY") or environ.get("no_proxy") or ""}
+    hosts = [(target.address or target.repository.host).partition(":")[0] for target in targets]
+    if any(proxy_bypass_environment(host, exempt) for host in hosts):
+        return ""
+    return environ.get("HTTPS_PROXY") or environ.get("https_proxy") or ""
+
+
+def _stored_credentials(workspace: Workspace, host: str) -> Credentials:
+    home = workspace.environ.get("HOME", "")
+    config = workspace.environ.get("DOCKER_CONFIG") or (f"{home}/.docker" if home else "")
+    if not config:
+        return ANONYMOUS
+    return read_credentials(host, Path(config), env=workspace.environ)

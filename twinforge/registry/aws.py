@@ -1,0 +1,158 @@
+"""How AWS is reached, and what its errors mean here.
+
+The one module of this room that imports boto3.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    ParamValidationError,
+    ProfileNotFound,
+)
+
+from twinforge.errors import RegistryError, RegistryRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = [
+    "AlreadyThereError",
+    "AwsAccess",
+    "NotThereError",
+    "asking",
+    "connect_ecr",
+    "connect_sagemaker",
+    "partition_of",
+]
+
+ATTEMPTS = 8
+PASSING = frozenset(
+    {
+        "InternalFailure",
+        "RequestTimeout",
+        "ServerException",
+        "ServiceUnavailable",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+UNKNOWN_USER = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "UnrecognizedClientException",
+    }
+)
+NOT_THERE = frozenset(
+    {
+        "LifecyclePolicyNotFoundException",
+        "LifecyclePolicyPreviewNotFoundException",
+        "RepositoryNotFoundException",
+        "RepositoryPolicyNotFoundException",
+        "ScanNotFoundException",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AwsAccess:
+    """How AWS is reached.
+
+    Attributes:
+        profile: A profile of AWS's configuration, or empty for boto3's own order.
+        endpoint_url: Where AWS's control planes are, or empty for AWS.
+        address: Host and port of the data plane, or empty for the repository's host.
+        ca_bundle: Certificates to trust instead of boto3's.
+    """
+
+    profile: str = ""
+    endpoint_url: str = ""
+    address: str = ""
+    ca_bundle: Path | None = None
+
+
+def connect_ecr(access: AwsAccess, region: str) -> Any:
+    """Return boto3's client of ECR in a region."""
+    return _connect("ecr", access, region)
+
+
+def connect_sagemaker(access: AwsAccess, region: str) -> Any:
+    """Return boto3's client of SageMaker in a region, to see which images run."""
+    return _connect("sagemaker", access, region)
+
+
+def _connect(service: Literal["ecr", "sagemaker"], access: AwsAccess, region: str) -> Any:
+    with asking(region, "connecting"):
+        session = boto3.session.Session(profile_name=access.profile or None)
+        return session.client(
+            service,
+            region_name=region,
+            endpoint_url=access.endpoint_url or None,
+            verify=str(access.ca_bundle) if access.ca_bundle else None,
+            config=Config(
+                retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+                user_agent_extra="twinforge",
+            ),
+        )
+
+
+def partition_of(region: str) -> str:
+    """Return the partition of a region by botocore's data, which needs no network.
+
+    >>> partition_of("eu-west-1"), partition_of("cn-north-1"), partition_of("us-gov-west-1")
+    ('aws', 'aws-cn', 'aws-us-gov')
+    """
+    partition: str = boto3.session.Session().get_partition_for_region(region)
+    return partition
+
+
+class NotThereError(Exception):
+    """A repository, or what was asked of it, does not exist."""
+
+
+class AlreadyThereError(Exception):
+    """A repository exists already: somebody else was faster."""
+
+
+@contextmanager
+def asking(region: str, what: str) -> Iterator[None]:
+    """Translate boto3's errors, by code."""
+    try:
+        yield
+    except ClientError as error:
+        told = error.response.get("Error", {})
+        code = told.get("Code", "")
+        if code in NOT_THERE:
+            raise NotThereError from error
+        if code == "RepositoryAlreadyExistsException":
+            raise AlreadyThereError from error
+        message = f"{what}: AWS in {region} answers {code}: {told.get('Message', '')}"
+        if code in PASSING:
+            raise RegistryError(message, hint="run it again later") from error
+        hint = "see 'aws sts get-caller-identity'" if code in UNKNOWN_USER else ""
+        raise RegistryRefusedError(message, hint=hint) from error
+    except NoCredentialsError as error:
+        message = f"{what}: there are no AWS credentials"
+        raise RegistryRefusedError(
+            message, hint="run 'aws configure' or 'aws sso login'"
+        ) from error
+    except (ParamValidationError, ProfileNotFound) as error:
+        message = f"{what}: {error}"
+        raise RegistryRefusedError(message) from error
+    except BotoCoreError as error:
+        message = f"{what}: AWS in {region} can't be reached: {error}"
+        raise RegistryError(message) from error
