@@ -86,7 +86,7 @@ def scope(  # noqa: PLR0913 - what a policy is about, all by keyword
     Raises:
         UsageError: There is no such recipe, no account or region, or the regions are of several
             partitions.
-        AwsError: There is no such region.
+        RegistryError: There is no such region.
     """
     known = [found.name for found in workspace.project.recipes]
     if recipe not in known:

@@ -17,6 +17,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     ParamValidationError,
     ProfileNotFound,
+    UnknownRegionError,
 )
 
 from twinforge.errors import RegistryError, RegistryRefusedError
@@ -115,8 +116,15 @@ def partition_of(region: str) -> str:
 
     >>> partition_of("eu-west-1"), partition_of("cn-north-1"), partition_of("us-gov-west-1")
     ('aws', 'aws-cn', 'aws-us-gov')
+
+    Raises:
+        RegistryError: There is no such region.
     """
-    partition: str = boto3.session.Session().get_partition_for_region(region)
+    try:
+        partition: str = boto3.session.Session().get_partition_for_region(region)
+    except UnknownRegionError as error:
+        message = f"'{region}' is no AWS region that botocore knows"
+        raise RegistryError(message, hint="see 'aws account list-regions'") from error
     return partition
 
 

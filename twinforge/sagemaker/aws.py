@@ -26,7 +26,6 @@ from botocore.exceptions import (
     ProfileNotFound,
     SSOError,
     TokenRetrievalError,
-    UnknownRegionError,
 )
 
 from twinforge.errors import AwsError, AwsRefusedError
@@ -43,7 +42,6 @@ __all__ = [
     "asking",
     "find_or_none",
     "open_client",
-    "partition_of",
 ]
 
 ATTEMPTS = 8
@@ -225,20 +223,3 @@ def _model_error(error: ClientError, what: str) -> AwsRefusedError:
     stream = answer.get("LogStreamArn", "")
     hint = f"its log is {stream}" if stream else ""
     return AwsRefusedError(message, code="ModelError", said=said, hint=hint)
-
-
-def partition_of(region: str) -> str:
-    """Return the partition of a region, by botocore's data: no network is asked.
-
-    >>> partition_of("cn-north-1")
-    'aws-cn'
-
-    Raises:
-        AwsError: There is no such region.
-    """
-    session = boto3.session.Session(region_name=region)
-    try:
-        return session.get_partition_for_region(region)
-    except UnknownRegionError as error:
-        message = f"'{region}' is no AWS region that botocore knows"
-        raise AwsError(message) from error

@@ -1,4 +1,4 @@
-"""Rows of the tables that others publish, as they stand there, against the resolver's verdicts."""
+"""What the tables that others publish say works, against the resolver's verdicts."""
 
 from __future__ import annotations
 
@@ -8,37 +8,38 @@ from twinforge.compat.question import Question, Wanted
 from twinforge.compat.resolve import resolve
 from twinforge.compat.verdict import Verdict
 
-# github.com/tensorflow/docs, site/en/install/source.md, "Tested build configurations", Linux, GPU:
-# | Version | Python version | Compiler | Build tools | cuDNN | CUDA |
+# github.com/tensorflow/docs, site/en/install/source.md, "Tested build configurations", Linux, GPU,
+# without compiler and build tools: | Version | Python version | cuDNN | CUDA |
 TENSORFLOW = """
-| tensorflow-2.20.0 | 3.9-3.13 | Clang 18.1.8 | Bazel 7.4.1 | 9.3 | 12.5 |
-| tensorflow-2.19.0 | 3.9-3.12 | Clang 18.1.8 | Bazel 6.5.0 | 9.3 | 12.5 |
-| tensorflow-2.18.0 | 3.9-3.12 | Clang 17.0.6 | Bazel 6.5.0 | 9.3 | 12.5 |
-| tensorflow-2.17.0 | 3.9-3.12 | Clang 17.0.6 | Bazel 6.5.0 | 8.9 | 12.3 |
-| tensorflow-2.16.1 | 3.9-3.12 | Clang 17.0.6 | Bazel 6.5.0 | 8.9 | 12.3 |
-| tensorflow-2.15.0 | 3.9-3.11 | Clang 16.0.0 | Bazel 6.1.0 | 8.9 | 12.2 |
-| tensorflow-2.14.0 | 3.9-3.11 | Clang 16.0.0 | Bazel 6.1.0 | 8.7 | 11.8 |
-| tensorflow-2.13.0 | 3.8-3.11 | Clang 16.0.0 | Bazel 5.3.0 | 8.6 | 11.8 |
-| tensorflow-2.12.0 | 3.8-3.11 | GCC 9.3.1 | Bazel 5.3.0 | 8.6 | 11.8 |
-| tensorflow-2.11.0 | 3.7-3.10 | GCC 9.3.1 | Bazel 5.3.0 | 8.1 | 11.2 |
-| tensorflow-2.10.0 | 3.7-3.10 | GCC 9.3.1 | Bazel 5.1.1 | 8.1 | 11.2 |
-| tensorflow-2.9.0 | 3.7-3.10 | GCC 9.3.1 | Bazel 5.0.0 | 8.1 | 11.2 |
-| tensorflow-2.8.0 | 3.7-3.10 | GCC 7.3.1 | Bazel 4.2.1 | 8.1 | 11.2 |
-| tensorflow-2.7.0 | 3.7-3.9 | GCC 7.3.1 | Bazel 3.7.2 | 8.1 | 11.2 |
-| tensorflow-2.6.0 | 3.6-3.9 | GCC 7.3.1 | Bazel 3.7.2 | 8.1 | 11.2 |
-| tensorflow-2.5.0 | 3.6-3.9 | GCC 7.3.1 | Bazel 3.7.2 | 8.1 | 11.2 |
-| tensorflow-2.4.0 | 3.6-3.8 | GCC 7.3.1 | Bazel 3.1.0 | 8.0 | 11.0 |
-| tensorflow-2.3.0 | 3.5-3.8 | GCC 7.3.1 | Bazel 3.1.0 | 7.6 | 10.1 |
-| tensorflow-2.2.0 | 3.5-3.8 | GCC 7.3.1 | Bazel 2.0.0 | 7.6 | 10.1 |
-| tensorflow-2.1.0 | 3.5-3.7 | GCC 7.3.1 | Bazel 0.27.1 | 7.6 | 10.1 |
-| tensorflow-gpu-2.0.0 | 3.5-3.7 | GCC 7.3.1 | Bazel 0.26.1 | 7.4 | 10.0 |
-| tensorflow-gpu-1.15.2 | 3.5-3.7 | GCC 7.3.1 | Bazel 0.26.1 | 7.4 | 10.0 |
-| tensorflow-gpu-1.14.0 | 3.5-3.7 | GCC 4.8 | Bazel 0.24.1 | 7.4 | 10.0 |
-| tensorflow-gpu-1.13.1 | 3.5-3.7 | GCC 4.8 | Bazel 0.19.2 | 7.4 | 10.0 |
+| tensorflow-2.20.0 | 3.9-3.13 | 9.3 | 12.5 |
+| tensorflow-2.19.0 | 3.9-3.12 | 9.3 | 12.5 |
+| tensorflow-2.18.0 | 3.9-3.12 | 9.3 | 12.5 |
+| tensorflow-2.17.0 | 3.9-3.12 | 8.9 | 12.3 |
+| tensorflow-2.16.1 | 3.9-3.12 | 8.9 | 12.3 |
+| tensorflow-2.15.0 | 3.9-3.11 | 8.9 | 12.2 |
+| tensorflow-2.14.0 | 3.9-3.11 | 8.7 | 11.8 |
+| tensorflow-2.13.0 | 3.8-3.11 | 8.6 | 11.8 |
+| tensorflow-2.12.0 | 3.8-3.11 | 8.6 | 11.8 |
+| tensorflow-2.11.0 | 3.7-3.10 | 8.1 | 11.2 |
+| tensorflow-2.10.0 | 3.7-3.10 | 8.1 | 11.2 |
+| tensorflow-2.9.0 | 3.7-3.10 | 8.1 | 11.2 |
+| tensorflow-2.8.0 | 3.7-3.10 | 8.1 | 11.2 |
+| tensorflow-2.7.0 | 3.7-3.9 | 8.1 | 11.2 |
+| tensorflow-2.6.0 | 3.6-3.9 | 8.1 | 11.2 |
+| tensorflow-2.5.0 | 3.6-3.9 | 8.1 | 11.2 |
+| tensorflow-2.4.0 | 3.6-3.8 | 8.0 | 11.0 |
+| tensorflow-2.3.0 | 3.5-3.8 | 7.6 | 10.1 |
+| tensorflow-2.2.0 | 3.5-3.8 | 7.6 | 10.1 |
+| tensorflow-2.1.0 | 3.5-3.7 | 7.6 | 10.1 |
+| tensorflow-gpu-2.0.0 | 3.5-3.7 | 7.4 | 10.0 |
+| tensorflow-gpu-1.15.2 | 3.5-3.7 | 7.4 | 10.0 |
+| tensorflow-gpu-1.14.0 | 3.5-3.7 | 7.4 | 10.0 |
+| tensorflow-gpu-1.13.1 | 3.5-3.7 | 7.4 | 10.0 |
 """
 
 # onnxruntime.ai, CUDA Execution Provider, "Requirements": | ONNX Runtime | CUDA | cuDNN (Linux) |,
-# for what the default index has (up to 1.18 CUDA 11, from 1.19 on CUDA 12)
+# for what the default index has (up to 1.18 CUDA 11, from 1.19 on CUDA 12); where the table names a
+# series (12.x, 9.x, 8.x), a version of it
 ONNXRUNTIME = """
 | 1.20.0 | 12.4 | 9.1 |
 | 1.19.2 | 12.4 | 9.1 |
@@ -92,14 +93,14 @@ def verdict(name: str, **asked: str) -> Verdict:
 
 @pytest.mark.parametrize("row", rows(TENSORFLOW), ids=lambda row: row[0])
 def test_each_row_of_tensorflow_s_tested_builds_works(row: tuple[str, ...]) -> None:
-    name, span, _, _, cudnn, cuda = row
+    name, span, cudnn, cuda = row
     for python in pythons(span):
         assert verdict(name, cuda=cuda, cudnn=cudnn, python=python) is Verdict.WORKS, python
 
 
 @pytest.mark.parametrize("row", rows(TENSORFLOW), ids=lambda row: row[0])
 def test_tensorflow_with_another_major_of_cuda_or_cudnn_is_impossible(row: tuple[str, ...]) -> None:
-    name, _, _, _, cudnn, cuda = row
+    name, _, cudnn, cuda = row
     other_cuda = {"10": "11.2", "11": "12.3", "12": "11.8"}[cuda.partition(".")[0]]
     other_cudnn = {"7": "8.6", "8": "9.3", "9": "8.9"}[cudnn.partition(".")[0]]
     assert verdict(name, cuda=other_cuda) is Verdict.IMPOSSIBLE

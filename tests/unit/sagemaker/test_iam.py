@@ -9,9 +9,8 @@ from botocore.session import Session
 from tests.fakes.sagemaker import FakeSageMaker
 from tests.unit.sagemaker.test_hosting import CPU, GPU, ROLE
 from tests.unit.sagemaker.test_interrupted import Line, deploy, plan
-from twinforge.errors import AwsError, DeployError, UsageError
+from twinforge.errors import DeployError, UsageError
 from twinforge.model.reference import Digest
-from twinforge.sagemaker.aws import partition_of
 from twinforge.sagemaker.iam import KINDS, Scope, plan_policy
 
 SCOPE = Scope(
@@ -101,13 +100,3 @@ def test_a_policy_about_nothing_is_refused(kind: Any, lacking: dict[str, Any], h
     with pytest.raises(UsageError) as caught:
         plan_policy(kind, replace(SCOPE, **lacking))
     assert caught.value.hint == hint
-
-
-@pytest.mark.parametrize(
-    ("region", "partition"),
-    [("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")],
-)
-def test_the_partition_is_botocores(region: str, partition: str) -> None:
-    assert partition_of(region) == partition
-    with pytest.raises(AwsError, match="'nowhere' is no AWS region"):
-        partition_of("nowhere")
