@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from twinforge.errors import UsageError
+from twinforge.compat.instances import instance_types
+from twinforge.errors import ImpossibleError, UnknownError, UsageError
 from twinforge.events import Event, State
 from twinforge.model.rules import applies
 from twinforge.model.suggest import known_or_close
@@ -18,7 +19,23 @@ if TYPE_CHECKING:
     from twinforge.events import Listener
     from twinforge.registry.releases import Release
 
-__all__ = ["select", "tell_choice"]
+__all__ = ["Offer", "select", "select_all", "tell_choice"]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What an instance type gets: an image, or ``refusal``, which says why none."""
+
+    instance: str
+    family: str
+    selected: Selected | None
+    refusal: str
+
+    def as_json(self) -> dict[str, object]:
+        """Return it as ``twinforge select --all --json`` prints it."""
+        if self.selected is not None:
+            return self.selected.as_json()
+        return {"instance": self.instance, "variant": None, "reason": self.refusal}
 
 
 def select(  # noqa: PLR0913 - what, on what, for what and where, all by keyword
@@ -54,6 +71,32 @@ def select(  # noqa: PLR0913 - what, on what, for what and where, all by keyword
         return select_variant(
             _release(workspace, recipe), instance, use=use, region=region, wish=narrowed
         )
+
+
+def select_all(
+    workspace: Workspace,
+    recipe: str,
+    *,
+    use: Use = "hosting",
+    region: str = "",
+    wish: Wish | None = None,
+) -> tuple[Offer, ...]:
+    """Choose for every instance type that SageMaker has for a use, in the order of the data.
+
+    Raises:
+        UsageError: As ``select``.
+    """
+    with workspace.own_data():
+        machines = [one for one in instance_types().values() if use in one.uses]
+    offers = []
+    for machine in machines:
+        try:
+            chosen = select(workspace, recipe, machine.name, use=use, region=region, wish=wish)
+        except (ImpossibleError, UnknownError) as error:
+            offers.append(Offer(machine.name, machine.family, None, error.message))
+        else:
+            offers.append(Offer(machine.name, machine.family, chosen, ""))
+    return tuple(offers)
 
 
 def tell_choice(chosen: Selected, listener: Listener) -> None:

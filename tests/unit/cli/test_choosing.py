@@ -72,3 +72,36 @@ def test_what_was_never_released_is_a_wrong_question(run: Run, world: World) -> 
         "error: nothing of the recipe 'words' was released\n"
         "hint: push it first: `twinforge push words`\n"
     )
+
+
+def test_every_instance_type_has_its_line_with_the_variant_or_the_reason(
+    run: Run, released: World
+) -> None:
+    assert released.root.is_dir()
+    ran = run("select", "words", "--all")
+    assert (ran.status, ran.err) == (0, "")
+    (m5,) = (line for line in ran.out.splitlines() if line.startswith("ml.m5 "))
+    assert m5.split()[1:3] == ["large,", "xlarge,"]
+    assert m5.split()[-2:] == ["cpu-debian12-py3.11", "-"]
+    (p2,) = (line for line in ran.out.splitlines() if line.startswith("ml.p2 "))
+    assert "  -  " in p2
+    assert "no variant of 'words' runs on ml.p2: cpu-debian12-py3.11: a CPU image would leave" in p2
+
+
+def test_all_instance_types_are_json_for_a_machine(run: Run, released: World) -> None:
+    assert released.root.is_dir()
+    told = json.loads(run("select", "words", "--all", "--for", "training", "--json").out)
+    by_instance = {one["instance"]: one for one in told}
+    assert by_instance["ml.m5.large"]["pinned"] == f"{REPOSITORY}@{DIGEST}"
+    assert by_instance["ml.p3.2xlarge"]["variant"] is None
+    assert "ml.t2.medium" not in by_instance  # it is for hosting only
+
+
+@pytest.mark.parametrize("asked", [(), ("--all", "--instance", "ml.m5.large")])
+def test_one_type_or_all_of_them_and_not_both(
+    run: Run, released: World, asked: tuple[str, ...]
+) -> None:
+    assert released.root.is_dir()
+    ran = run("select", "words", *asked)
+    assert ran.status == 2
+    assert "hint: give --instance TYPE or --all\n" in ran.err
