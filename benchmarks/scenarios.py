@@ -213,9 +213,11 @@ class Pin(Scenario):
 
     def ours(self, number: int) -> Sample:
         """Build and push before the change, then measure both after it."""
+        # Both, and first: beside older images of the same layers, what is built after a pruning may
+        # get another digest for the same files (moby's overlay2 has two orders of writing them).
         self._after.forget()
-        self.bench.prune_build_cache()
         self._before.forget()
+        self.bench.prune_build_cache()
         self._before.build()
         self._before.smoke()
         with running_registry(self.registry_folder("ours", number)) as registry:
