@@ -7,6 +7,17 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A run says the same of the same code each time, on a busy machine too: examples follow from the
+# test, and neither slow nor picky generation is a failure.
+settings.register_profile(
+    "steady",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+settings.load_profile("steady")
 
 TESTS = Path(__file__).parent
 WITHOUT_ENGINE = ("unit", "golden")
