@@ -23,7 +23,6 @@ __all__ = [
     "find_release",
     "first_with",
     "last_branch",
-    "last_with",
 ]
 
 
@@ -79,12 +78,6 @@ def first_with(capability: Dotted) -> CudaRelease | None:
     """Return the oldest release that knows a compute capability."""
     known = (r for r in cuda_releases().values() if capability in r.compute_capabilities)
     return next(known, None)
-
-
-def last_with(capability: Dotted) -> CudaRelease | None:
-    """Return the newest release that knows a compute capability."""
-    known = [r for r in cuda_releases().values() if capability in r.compute_capabilities]
-    return known[-1] if known else None
 
 
 @per_project
