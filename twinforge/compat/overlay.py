@@ -22,10 +22,10 @@ from twinforge.compat.library_tables import LibraryTable
 from twinforge.compat.tablefile import Table, load
 from twinforge.compat.tables import CudaTable, InstanceTable, SystemTable
 from twinforge.errors import Problem, ProjectError
-from twinforge.model.inside import ProjectFiles
+from twinforge.model.inside import ProjectFiles, read_document
 from twinforge.model.source import read_source
 from twinforge.model.suggest import known_or_close
-from twinforge.yamlfile import Document, Where, parse_yaml, show_value
+from twinforge.yamlfile import Document, Where, show_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -117,18 +117,8 @@ def _name_problem(name: str, suffix: str) -> str:
 
 
 def _read(files: ProjectFiles, path: str, name: str, problems: list[Problem]) -> Table | None:
-    wrong = list(files.file_problems(path))
-    if wrong:
-        problems += [Problem(path, 0, 0, "", message) for message in wrong]
-        return None
-    try:
-        parsed = parse_yaml((files.root / path).read_bytes(), path)
-    except ProjectError as error:
-        problems += error.problems
-        return None
-    except OSError as error:
-        message = f"the file can't be read: {(error.strerror or 'unknown reason').lower()}"
-        problems.append(Problem(path, 0, 0, "", message))
+    parsed = read_document(files, path, problems)
+    if parsed is None:
         return None
     document = _ListDocument(parsed.path, parsed.root, parsed.problems)
     model = _sections(_TABLES.get(name, FrameworkTable))

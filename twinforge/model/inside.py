@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from twinforge.yamlfile import show_value
+from twinforge.errors import Problem, ProjectError
+from twinforge.yamlfile import parse_yaml, show_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ProjectFiles"]
+    from twinforge.yamlfile import Document
+
+__all__ = ["ProjectFiles", "read_document"]
 
 PROGRAMS = ("train", "serve")
 
@@ -71,3 +74,19 @@ class ProjectFiles:
     def _is_inside(self, full: Path) -> bool:
         # realpath and not Path.resolve, which raises for a loop of links in some versions of Python
         return Path(os.path.realpath(full)).is_relative_to(self.root)
+
+
+def read_document(files: ProjectFiles, path: str, problems: list[Problem]) -> Document | None:
+    """Return the YAML of a file inside the project, or None after saying what is wrong with it."""
+    wrong = list(files.file_problems(path))
+    if wrong:
+        problems += [Problem(path, 0, 0, "", message) for message in wrong]
+        return None
+    try:
+        return parse_yaml((files.root / path).read_bytes(), path)
+    except ProjectError as error:
+        problems += error.problems
+    except OSError as error:
+        message = f"the file can't be read: {(error.strerror or 'unknown reason').lower()}"
+        problems.append(Problem(path, 0, 0, "", message))
+    return None

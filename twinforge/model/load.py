@@ -10,9 +10,9 @@ from pydantic import BaseModel
 from twinforge.errors import Problem, ProjectError
 from twinforge.model.assemble import assemble_project
 from twinforge.model.files import HeirFile, MatrixFile, RecipeFile
-from twinforge.model.inside import ProjectFiles
+from twinforge.model.inside import ProjectFiles, read_document
 from twinforge.model.source import Source, read_source
-from twinforge.yamlfile import parse_yaml, show_value
+from twinforge.yamlfile import show_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,18 +81,8 @@ def _read(
     model: type[M],
     problems: list[Problem],
 ) -> Source[M] | None:
-    wrong = list(files.file_problems(path))
-    if wrong:
-        problems += [Problem(path, 0, 0, "", message) for message in wrong]
-        return None
-    try:
-        document = parse_yaml((files.root / path).read_bytes(), path)
-    except ProjectError as error:
-        problems += error.problems
-        return None
-    except OSError as error:
-        message = f"the file can't be read: {(error.strerror or 'unknown reason').lower()}"
-        problems.append(Problem(path, 0, 0, "", message))
+    document = read_document(files, path, problems)
+    if document is None:
         return None
     if model is RecipeFile and document.node(("extends",)) is not None:
         # what it leaves out stands in the recipe that it extends
