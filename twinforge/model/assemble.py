@@ -19,10 +19,11 @@ from twinforge.yamlfile import show_value
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from twinforge.model.files import MatrixFile, RecipeFile
     from twinforge.model.inside import ProjectFiles
     from twinforge.model.matrix import Axis, Base, Matrix
+    from twinforge.model.matrix_file import MatrixFile
     from twinforge.model.recipe import Recipe
+    from twinforge.model.recipe_file import RecipeFile
     from twinforge.model.source import Source
     from twinforge.model.vocabulary import Vocabulary
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from twinforge.errors import Problem
-    from twinforge.model.files import MatrixFile, RecipeFile
+    from twinforge.model.matrix_file import MatrixFile
+    from twinforge.model.recipe_file import RecipeFile
     from twinforge.model.source import Source
 
 __all__ = ["REQUIRED_AXES", "RESERVED_AXES", "check_axes", "value_problem"]

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from twinforge.errors import Problem
-    from twinforge.model.files import BasePart, MatrixFile
     from twinforge.model.inside import ProjectFiles
+    from twinforge.model.matrix_file import BasePart, MatrixFile
     from twinforge.model.source import Source
     from twinforge.model.vocabulary import Vocabulary
 

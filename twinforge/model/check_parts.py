@@ -8,7 +8,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from twinforge.model.fields import parse_apt_package
-from twinforge.model.files import ConditionalPart, TwinPart
+from twinforge.model.recipe_file import ConditionalPart, TwinPart
 from twinforge.model.suggest import known_or_close
 from twinforge.yamlfile import show_value
 
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from twinforge.errors import Problem
-    from twinforge.model.files import MatrixFile, RecipeFile, SmokePart, SystemPart
     from twinforge.model.inside import ProjectFiles
+    from twinforge.model.matrix_file import MatrixFile
+    from twinforge.model.recipe_file import RecipeFile, SmokePart, SystemPart
     from twinforge.model.source import Source
     from twinforge.yamlfile import Where
 

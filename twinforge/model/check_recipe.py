@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from twinforge.errors import Problem
-    from twinforge.model.files import RecipeFile
     from twinforge.model.inside import ProjectFiles
+    from twinforge.model.recipe_file import RecipeFile
     from twinforge.model.source import Source
 
 __all__ = ["check_recipe"]

@@ -16,7 +16,7 @@ from twinforge.model.condition import (
     comparisons,
     parse_condition,
 )
-from twinforge.model.files import ConditionalPart, TwinPart
+from twinforge.model.recipe_file import ConditionalPart, TwinPart
 from twinforge.model.suggest import known_or_close
 from twinforge.yamlfile import show_value, show_where
 
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from twinforge.model.condition import Comparison
-    from twinforge.model.files import DerivePart, MatrixFile, OverridePart, RecipeFile
     from twinforge.model.inside import ProjectFiles
+    from twinforge.model.matrix_file import DerivePart, MatrixFile
+    from twinforge.model.recipe_file import OverridePart, RecipeFile
     from twinforge.model.source import Source
     from twinforge.model.vocabulary import Vocabulary
     from twinforge.yamlfile import Where

@@ -9,7 +9,6 @@ from packaging.utils import canonicalize_name
 
 from twinforge.model.condition import parse_condition
 from twinforge.model.fields import parse_apt_package, parse_snapshot
-from twinforge.model.files import ConditionalPart, TwinPart
 from twinforge.model.matrix import (
     Accelerator,
     Alias,
@@ -35,6 +34,7 @@ from twinforge.model.recipe import (
     TrainSmoke,
     Twin,
 )
+from twinforge.model.recipe_file import ConditionalPart, TwinPart
 from twinforge.model.reference import Reference
 from twinforge.model.registries import complete_registries
 
@@ -42,13 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from twinforge.model.condition import Condition
-    from twinforge.model.files import (
-        BasePart,
-        MatrixFile,
-        OverridePart,
-        RecipeFile,
-        SmokePart,
-    )
+    from twinforge.model.matrix_file import BasePart, MatrixFile
+    from twinforge.model.recipe_file import OverridePart, RecipeFile, SmokePart
     from twinforge.model.source import Source
     from twinforge.yamlfile import Where
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from twinforge.errors import Problem
-    from twinforge.model.files import RecipeFile
+    from twinforge.model.recipe_file import RecipeFile
     from twinforge.model.source import Source
 
 __all__ = ["parents_first", "parents_of"]

@@ -9,8 +9,9 @@ from pydantic import BaseModel
 
 from twinforge.errors import Problem, ProjectError
 from twinforge.model.assemble import assemble_project
-from twinforge.model.files import HeirFile, MatrixFile, RecipeFile
 from twinforge.model.inside import ProjectFiles, read_document
+from twinforge.model.matrix_file import MatrixFile
+from twinforge.model.recipe_file import HeirFile, RecipeFile
 from twinforge.model.source import Source, read_source
 from twinforge.yamlfile import show_value
 

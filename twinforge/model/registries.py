@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twinforge.model.fields import parse_day, parse_size
-from twinforge.model.files import RegistryPart
 from twinforge.model.matrix import Access, AllowedFinding, Budget, Lifecycle, Registry, Scan
 from twinforge.model.reference import Reference
+from twinforge.model.registry_file import RegistryPart
 from twinforge.yamlfile import show_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from twinforge.errors import Problem
-    from twinforge.model.files import MatrixFile
+    from twinforge.model.matrix_file import MatrixFile
     from twinforge.model.source import Source
     from twinforge.yamlfile import Where
 

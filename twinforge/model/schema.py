@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Literal
 
-from twinforge.model.files import MatrixFile, RecipeFile
+from twinforge.model.matrix_file import MatrixFile
+from twinforge.model.recipe_file import RecipeFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

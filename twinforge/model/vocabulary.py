@@ -11,7 +11,8 @@ from twinforge.yamlfile import show_value
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from twinforge.model.files import MatrixFile, RecipeFile
+    from twinforge.model.matrix_file import MatrixFile
+    from twinforge.model.recipe_file import RecipeFile
     from twinforge.model.source import Source
 
 __all__ = ["OF_ACCELERATOR", "Vocabulary", "read_vocabulary"]

@@ -1,0 +1,220 @@
+"""A recipe's file as pydantic models: its keys and the form of each value.
+
+What needs more than one field to judge is checked in ``check_recipe`` and its like, so that one
+wrong field does not hide another.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Field, Tag
+
+from twinforge.model.fields import (
+    AptText,
+    AsWritten,
+    AxisName,
+    AxisValue,
+    ChannelName,
+    Distribution,
+    DistributionName,
+    EnvName,
+    FilePath,
+    IndexUrl,
+    JsonPointer,
+    JsonValue,
+    Line,
+    MediaType,
+    ReleaseVersion,
+    RequirementText,
+    ResourceName,
+    Sentence,
+    SpecifierText,
+    Step,
+)
+from twinforge.model.part import AXES, WHEN, Part
+
+__all__ = [
+    "ConditionalPart",
+    "HeirFile",
+    "InvocationPart",
+    "OverridePart",
+    "OverridePythonPart",
+    "PackagePart",
+    "ParityPart",
+    "PythonPart",
+    "RecipeFile",
+    "SmokePart",
+    "SystemPart",
+    "TrainPart",
+    "TwinPart",
+]
+
+
+class TwinPart(Part):
+    """One import that comes from another distribution per kind of accelerator, at one version."""
+
+    twin: dict[Line, Distribution] = Field(
+        description="The distribution for `cpu` and the one for `cuda`.",
+        json_schema_extra={
+            "required": ["cpu", "cuda"],
+            "propertyNames": {"enum": ["cpu", "cuda"]},
+        },
+    )
+    version: SpecifierText = Field(
+        default="", description="A version specifier that both must meet, such as `==3.0.5`."
+    )
+    when: Line = Field(default="", description=WHEN)
+
+
+class ConditionalPart(Part):
+    """A requirement of the variants that meet a condition."""
+
+    package: RequirementText = Field(description="A requirement (PEP 508).")
+    when: Line = Field(description=WHEN)
+
+
+def _package_tag(value: Any) -> str:
+    if isinstance(value, ConditionalPart) or (isinstance(value, dict) and "package" in value):
+        return "<conditional>"
+    return "<twin>" if isinstance(value, dict | TwinPart) else "<requirement>"
+
+
+PackagePart = Annotated[
+    Annotated[RequirementText, Tag("<requirement>")]
+    | Annotated[ConditionalPart, Tag("<conditional>")]
+    | Annotated[TwinPart, Tag("<twin>")],
+    Discriminator(_package_tag),
+]
+
+
+class PythonPart(Part):
+    """The Python packages of every variant."""
+
+    packages: tuple[PackagePart, ...] = Field(
+        default=(), description="Requirements (PEP 508), twins, and either with a condition."
+    )
+    indexes: tuple[IndexUrl, ...] = Field(
+        default=(), description="Indexes beside the default one; credentials come as secrets."
+    )
+
+
+class ParityPart(Part):
+    """What may differ between variants that differ only in accelerator."""
+
+    exempt: dict[DistributionName, Sentence] = Field(
+        default={}, description="Packages whose version may differ, each with the reason."
+    )
+
+
+class SystemPart(Part):
+    """Debian packages, as `name` or `name=version`."""
+
+    packages: tuple[AptText, ...] = Field(default=(), description="For every variant.")
+    cuda: tuple[AptText, ...] = Field(default=(), description="For variants with CUDA only.")
+
+
+class TrainPart(Part):
+    """A training run that a built image must finish."""
+
+    channels: dict[ChannelName, FilePath] = Field(
+        default={}, description="Channels and the folders of the project that fill them."
+    )
+    hyperparameters: dict[Sentence, AsWritten] = Field(
+        default={}, description="Passed as strings, as they are written here."
+    )
+
+
+class InvocationPart(Part):
+    """A request that a serving image must answer."""
+
+    content_type: MediaType = Field(description="The Content-Type of the request.")
+    body: FilePath = Field(description="The file of the project that is sent.")
+    accept: MediaType = Field(
+        default="", description="The Accept header; none is sent when it is empty."
+    )
+    status: int = Field(default=200, ge=100, le=599, description="The HTTP status of the answer.")
+    json_values: dict[JsonPointer, JsonValue] = Field(
+        default={},
+        alias="json",
+        description="JSON pointers into the answer and the values that must stand there.",
+    )
+    labels: FilePath = Field(
+        default="", description="A file with a JSON array that the answer must agree with."
+    )
+    accuracy: float = Field(
+        default=1.0, ge=0, le=1, description="The share of the labels that must agree."
+    )
+
+
+class SmokePart(Part):
+    """What a built image must do before it may be pushed."""
+
+    train: TrainPart | None = Field(default=None, description="A training run.")
+    invocations: tuple[InvocationPart, ...] = Field(
+        default=(), description="Requests, sent in this order."
+    )
+    startup_s: int = Field(
+        default=480, ge=1, le=3600, description="Seconds until `/ping` must answer."
+    )
+
+
+class OverridePythonPart(Part):
+    """Python packages that an override adds, or has other versions of."""
+
+    packages: tuple[PackagePart, ...] = Field(
+        default=(), description="Requirements (PEP 508) and twins; one replaces its namesake."
+    )
+
+
+class OverridePart(Part):
+    """What is different for the variants that meet a condition."""
+
+    when: Line = Field(description=WHEN)
+    env: dict[EnvName, AsWritten] = Field(default={}, description="Environment variables.")
+    python: OverridePythonPart = Field(default=OverridePythonPart(), description="Python packages.")
+    system: SystemPart = Field(default=SystemPart(), description="Debian packages.")
+    smoke: SmokePart = Field(
+        default=SmokePart(), description="Checks; a key that is given replaces the recipe's."
+    )
+
+
+class RecipeFile(Part):
+    """A recipe of Twinforge: what an image family is."""
+
+    recipe: ResourceName = Field(description="The recipe's name, equal to the file's.")
+    extends: ResourceName = Field(
+        default="",
+        description="A recipe whose keys hold where this one says nothing else; lists and "
+        "mappings are joined.",
+    )
+    version: ReleaseVersion = Field(description="The version of the images; it begins their tags.")
+    description: Line = Field(default="", description="One line that says what the images are.")
+    python: PythonPart = Field(default=PythonPart(), description="Python packages.")
+    parity: ParityPart = Field(default=ParityPart(), description="Exceptions from parity.")
+    system: SystemPart = Field(default=SystemPart(), description="Debian packages.")
+    steps: tuple[Step, ...] = Field(
+        default=(), description="Shell commands for what apt and pip can't give."
+    )
+    program: FilePath = Field(
+        description="A folder of the project with the executables `train` and `serve`."
+    )
+    env: dict[EnvName, AsWritten] = Field(
+        default={}, description="Environment variables of the image."
+    )
+    template: FilePath = Field(
+        default="", description="A Jinja file that extends the Dockerfile's template."
+    )
+    smoke: SmokePart = Field(default=SmokePart(), description="Checks of a built image.")
+    axes: dict[AxisName, tuple[AxisValue, ...]] = Field(
+        default={},
+        description=f"{AXES}: instead of the matrix's of the same name, or the recipe's own.",
+    )
+    overrides: tuple[OverridePart, ...] = Field(
+        default=(), description="What is different for some variants; the last one wins."
+    )
+
+
+class HeirFile(RecipeFile):
+    """A recipe that extends another one, which says what it leaves out."""
+
+    version: ReleaseVersion = ""
+    program: FilePath = ""
