@@ -22,7 +22,7 @@ from testcontainers.core.docker_client import DockerClient
 
 from twinforge.errors import MissingToolError, SmokeError
 from twinforge.smoke.confinement import BRIDGE, NO_NETWORK, Confinement
-from twinforge.smoke.running import LOOPBACK, STOPPED, Running, asking
+from twinforge.smoke.running import LOOPBACK, STOPPED, Running, asking, read_entries
 
 if TYPE_CHECKING:
     import threading
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
     from twinforge.engine.engine import Engine
+    from twinforge.smoke.modelfiles import Entry
 
 __all__ = ["LABEL", "Bind", "Containers", "ImageFacts", "Mount", "open_containers"]
 
@@ -179,6 +180,11 @@ class Containers:
                 for place in reversed([f"{folder}/{name}" for folder in facts.path])
                 if _is_executable(container, place)
             }
+
+    def entries(self, image_id: str, folder: str) -> tuple[Entry, ...]:
+        """Return what an image has below a folder, sorted; nothing where there is no such folder."""
+        with self.created(image_id) as container:
+            return read_entries(container, folder)
 
     @contextmanager
     def start(  # noqa: PLR0913 - the options of a container, all by keyword

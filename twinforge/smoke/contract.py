@@ -158,6 +158,7 @@ def required(smoke: Smoke, *, cuda: str = "", paired: bool = False) -> tuple[Ask
     """
     facts = {
         "train": smoke.train is not None or is_silent(smoke),
+        "channels": smoke.train is not None and bool(smoke.train.channels),
         "invocations": bool(smoke.invocations),
         "answers": any(one.status == _OK for one in smoke.invocations),
         "resumes": smoke.train is not None and bool(smoke.train.resumes),

@@ -89,6 +89,7 @@ def run_smoke(  # noqa: PLR0913 - what is smoked, and what it is smoked with
                 network=network,
                 partner=partner,
                 record=record,
+                asked=frozenset(one.id for one in asked),
             )
             for name, checks in groupby(asked, key=lambda one: one.rule.group):
                 if name == _IMAGE or not silent:
