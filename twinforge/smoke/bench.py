@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from twinforge.model.variant import Variant
     from twinforge.smoke.answers import Answer
     from twinforge.smoke.container import Bind, Containers, ImageFacts
-    from twinforge.smoke.contract import Limits
+    from twinforge.smoke.contract import Limits, Partner
     from twinforge.smoke.record import Record
     from twinforge.smoke.running import Running
 
@@ -52,7 +52,7 @@ class Bench:
         limits: How long each step may take.
         model: The volume that is at ``/opt/ml/model`` when the image trains and serves.
         network: A network without a way out, from which this machine reaches containers.
-        partner: The id of the CPU image of the same kind; empty where there is none to compare.
+        partner: The CPU image of the same kind, where there is one to compare with.
         record: Takes the checks, and what containers print.
         asked: The ids of the checks that are to be done.
         train_s: How long the training run took; 0 before it.
@@ -69,7 +69,7 @@ class Bench:
     limits: Limits
     model: str
     network: str
-    partner: str
+    partner: Partner | None
     record: Record
     asked: frozenset[str]
     train_s: float = 0.0
@@ -109,21 +109,28 @@ class Bench:
 
     @contextmanager
     def server(
-        self, log: str, confinement: Confinement, *, port: int = PORT, image_id: str = ""
+        self,
+        log: str,
+        confinement: Confinement,
+        *,
+        port: int = PORT,
+        image_id: str = "",
+        writable: bool = False,
     ) -> Iterator[Running]:
-        """Start ``serve`` with the model that was trained, read-only; its log goes where logs go.
+        """Start ``serve`` with the model that was trained; its log goes where logs go.
 
         Args:
             log: What the log calls it.
             confinement: What it may reach, write and use.
             port: Where it is to listen; another than 8080 is told to it.
             image_id: Of another image, such as the partner's.
+            writable: Whether the model can be written, which it can't on SageMaker.
         """
         with self.containers.start(
             image_id or self.facts.id,
             ["serve"],
             env={} if port == PORT else {"SAGEMAKER_BIND_TO_PORT": str(port)},
-            mounts=[Mount(self.model, MODEL, read_only=True)],
+            mounts=[Mount(self.model, MODEL, read_only=not writable)],
             port=port,
             confinement=confinement,
         ) as server:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from twinforge.model.variant import Variant
     from twinforge.smoke.checks import Group
     from twinforge.smoke.choice import Choice
-    from twinforge.smoke.contract import Asked, Limits
+    from twinforge.smoke.contract import Asked, Limits, Partner
 
 __all__ = ["run_smoke"]
 
@@ -44,7 +44,7 @@ def run_smoke(  # noqa: PLR0913 - what is smoked, and what it is smoked with
     limits: Limits = CONTRACT_LIMITS,
     cancelled: threading.Event | None = None,
     choice: Choice = EVERYTHING,
-    partner: str = "",
+    partner: Partner | None = None,
 ) -> SmokeReport:
     """Check an image against SageMaker's contract and its recipe; several may run at once.
 
@@ -60,7 +60,8 @@ def run_smoke(  # noqa: PLR0913 - what is smoked, and what it is smoked with
         limits: How long each step may take.
         cancelled: Set by another thread, ends the smoke early; what did not run did not pass.
         choice: Which checks are done; those that they need are done too.
-        partner: Of a CUDA image, the CPU image of the same kind, to be compared with.
+        partner: Of a CUDA image, the CPU image of the same kind, to be compared with; None where
+            the matrix has none.
 
     Returns:
         One check per rule that applies, passed or not; a failed check is not an exception.
@@ -70,7 +71,7 @@ def run_smoke(  # noqa: PLR0913 - what is smoked, and what it is smoked with
         MissingToolError: The engine does not answer.
     """
     stop = cancelled or threading.Event()
-    everything = required(recipe.smoke, cuda=variant.accelerator.cuda, paired=bool(partner))
+    everything = required(recipe.smoke, cuda=variant.accelerator.cuda, partner=partner)
     asked = choose(choice, everything)
     silent = is_silent(recipe.smoke)
     record = Record(variant.id, asked, listener, log, silent=silent)

@@ -24,6 +24,7 @@ __all__ = ["LOOPBACK", "STOPPED", "Running", "asking", "read_entries"]
 
 LOOPBACK = "127.0.0.1"
 POLL_S = 0.05
+_ENDED = 409
 _NOT_RUNNING = (404, 409, 500)  # how engines say that there are no processes to list
 STOPPED = "the smoke was stopped"
 
@@ -85,9 +86,13 @@ class Running:
             raise SmokeError(STOPPED)
 
     def terminate(self) -> None:
-        """Send SIGTERM to its first process."""
+        """Send SIGTERM to its first process; nothing where it has ended."""
         with asking():
-            self._container.kill(signal="SIGTERM")
+            try:
+                self._container.kill(signal="SIGTERM")
+            except APIError as error:
+                if error.status_code != _ENDED:
+                    raise
 
     def processes(self) -> tuple[str, ...]:
         """Return the command lines of what runs in it, its first process first; none when it ended."""
@@ -98,7 +103,7 @@ class Running:
                 if error.status_code in _NOT_RUNNING:
                     return ()
                 raise
-        return tuple(str(row[-1]) for row in table["Processes"])
+        return tuple(str(row[-1]) for row in table["Processes"] or ())
 
     def changes(self) -> tuple[str, ...]:
         """Return the paths that are other than in its image, sorted; mounts are not looked into."""

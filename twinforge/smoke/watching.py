@@ -27,6 +27,7 @@ _WITH_VERB = {
     "gem": ("install",),
     "composer": ("install", "require"),
 }
+_INTERPRETERS = re.compile(r"python[0-9.]*|(?:ba|da|a)?sh|perl|node|ruby|php[0-9.]*")
 _MODULES = ("pip", "ensurepip")
 _PACKAGE_FOLDERS = ("site-packages", "dist-packages", "node_modules")
 _DATABASES = ("/var/lib/dpkg/", "/var/lib/apt/", "/var/cache/apt/")
@@ -115,13 +116,14 @@ def changed_packages(changes: Sequence[str]) -> tuple[str, ...]:
 def _installs(words: Sequence[str]) -> bool:
     if not words:
         return False
-    names = [PurePosixPath(word).name for word in words]
-    if re.fullmatch(r"python[0-9.]*", names[0]):
+    if _INTERPRETERS.fullmatch(PurePosixPath(words[0]).name):
         if "-m" in words[:-1] and words[words.index("-m") + 1] in _MODULES:
             return True
-        names, words = names[1:], words[1:]  # a script: `python3 /usr/bin/pip install`
-    if not names:
-        return False
-    if _ALWAYS.fullmatch(names[0]):
+        # a script of it: `python3 -u /usr/bin/pip install`, `sh -c pip install`
+        words = [word for word in words[1:] if not word.startswith("-")]
+        if not words:
+            return False
+    name = PurePosixPath(words[0]).name
+    if _ALWAYS.fullmatch(name):
         return True
-    return any(verb in words[1:] for verb in _WITH_VERB.get(names[0], ()))
+    return any(verb in words[1:] for verb in _WITH_VERB.get(name, ()))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from twinforge.errors import SmokeError
 from twinforge.smoke.bench import telling
-from twinforge.smoke.contract import invocation_check
+from twinforge.smoke.contract import NOT_RUN, invocation_check
 from twinforge.smoke.pairing import difference
 from twinforge.smoke.serving import invoke, wait_for_ping
 
@@ -29,7 +29,11 @@ def pair_checks(bench: Bench) -> Iterator[Mapping[str, Step]]:
 
 def _same_answers(bench: Bench) -> str:
     """Ask the partner what this image was asked, with the model that this image trained."""
-    smoke = bench.recipe.smoke
+    smoke, partner = bench.recipe.smoke, bench.partner
+    if partner is None or not partner.image_id:
+        named = partner.variant if partner else "the CPU image"
+        message = f"{NOT_RUN}: {named} is not built here"
+        raise SmokeError(message)
     asked = {
         index: one for index, one in enumerate(smoke.invocations) if one.status == HTTPStatus.OK
     }
@@ -38,14 +42,14 @@ def _same_answers(bench: Bench) -> str:
         message = f"there is no right answer to '{missing[0]}' to compare with"
         raise SmokeError(message)
     with (
-        bench.server("pair.same-answers", bench.serving, image_id=bench.partner) as partner,
-        telling(partner),
+        bench.server("pair.same-answers", bench.serving, image_id=partner.image_id) as other,
+        telling(other),
     ):
-        wait_for_ping(partner, within_s=smoke.startup_s, ping_s=bench.limits.ping_s)
+        wait_for_ping(other, within_s=smoke.startup_s, ping_s=bench.limits.ping_s)
         for index, invocation in asked.items():
-            answer = invoke(partner, invocation, root=bench.root, timeout_s=bench.limits.request_s)
+            answer = invoke(other, invocation, root=bench.root, timeout_s=bench.limits.request_s)
             found = difference(bench.answers[index], answer, smoke.pair)
             if found:
-                message = f"{invocation_check(index)}, this image and the CPU image: {found}"
+                message = f"{invocation_check(index)}, this image and {partner.variant}: {found}"
                 raise SmokeError(message)
-    return f"{len(asked)} answers, the same from the CPU image with the same model"
+    return f"{len(asked)} answers, the same from {partner.variant} with the same model"

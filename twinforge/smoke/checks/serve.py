@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
 from pathlib import PurePosixPath
-from statistics import median
 from typing import TYPE_CHECKING
 
 from twinforge.errors import SmokeError
@@ -59,7 +58,7 @@ def serve_checks(bench: Bench) -> Iterator[Mapping[str, Step]]:
             "serve.survives": partial(_survives, bench, server),
             "serve.no-installer": partial(_no_installer, server, seen),
             "serve.stop": partial(_stop, bench, server),
-            "model.read-only": partial(_unchanged, server, before),
+            "model.read-only": partial(_unchanged, bench, server, before),
         }
 
 
@@ -74,16 +73,24 @@ def _ping(bench: Bench, server: Running) -> str:
 def _no_network(bench: Bench) -> str:
     if bench.ping_s:
         return "serves without a network"
-    # It does not serve: with a network it would, perhaps.
-    within_s = min(_AGAIN_S, float(bench.recipe.smoke.startup_s))
-    try:
-        with bench.server("serve.no-network", Confinement(network=BRIDGE)) as server:
-            wait_for_ping(server, within_s=within_s, ping_s=bench.limits.ping_s)
-    except SmokeError as error:
+    if not _serves_otherwise(bench, "serve.no-network", Confinement(network=BRIDGE)):
         message = f"{NOT_RUN}: 'serve' does not start with a network either"
-        raise SmokeError(message) from error
+        raise SmokeError(message)
     message = "'serve' starts with a network, and does not without one"
     raise SmokeError(message)
+
+
+def _serves_otherwise(
+    bench: Bench, name: str, confinement: Confinement, *, writable: bool = False
+) -> bool:
+    """Whether ``serve``, which did not start as it must, starts under milder conditions."""
+    within_s = min(_AGAIN_S, float(bench.recipe.smoke.startup_s))
+    try:
+        with bench.server(name, confinement, writable=writable) as server:
+            wait_for_ping(server, within_s=within_s, ping_s=bench.limits.ping_s)
+    except SmokeError:
+        return False
+    return True
 
 
 def _invoke(bench: Bench, server: Running, index: int, invocation: Invocation) -> str:
@@ -97,13 +104,14 @@ def _invoke(bench: Bench, server: Running, index: int, invocation: Invocation) -
 
 def _connect(bench: Bench, server: Running) -> str:
     limit_s = bench.limits.connect_s
-    # Half of them must make it: one may be late because this machine was busy.
-    took = [connect_s(server.address, timeout_s=10.0) for _ in range(_CONNECTIONS)]
-    if median(took) > limit_s:
+    took = sorted(connect_s(server.address, timeout_s=10.0) for _ in range(_CONNECTIONS))
+    # One may be late because this machine was busy.
+    slowest = took[-2]
+    if slowest > limit_s:
         shown = ", ".join(f"{one * 1000:.0f}" for one in took)
         message = f"connections were accepted after {shown} ms, allowed are {limit_s * 1000:.0f}"
         raise SmokeError(message)
-    return f"accepted after {median(took) * 1000:.1f} ms"
+    return f"accepted after {slowest * 1000:.1f} ms"
 
 
 def _pid_1(server: Running) -> str:
@@ -156,5 +164,11 @@ def _stop(bench: Bench, server: Running) -> str:
     return f"status {status} {time.monotonic() - started:.2f} s after SIGTERM"
 
 
-def _unchanged(server: Running, before: tuple[Entry, ...]) -> str:
-    return judge_unchanged(before, server.entries(MODEL))
+def _unchanged(bench: Bench, server: Running, before: tuple[Entry, ...]) -> str:
+    if bench.ping_s:
+        return judge_unchanged(before, server.entries(MODEL))
+    if not _serves_otherwise(bench, "model.read-only", bench.serving, writable=True):
+        message = f"{NOT_RUN}: 'serve' does not start with {MODEL} writable either"
+        raise SmokeError(message)
+    message = f"'serve' starts with {MODEL} writable, and does not with it read-only"
+    raise SmokeError(message)

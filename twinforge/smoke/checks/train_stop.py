@@ -26,6 +26,7 @@ __all__ = ["stop_checks"]
 
 CHECKPOINTS = "/opt/ml/checkpoints"
 _POLL_S = 0.1
+_TOO_SHORT = "the run is over sooner than it can be stopped; see smoke.train.stop"
 
 
 @contextmanager
@@ -49,6 +50,11 @@ class _Runs:
     kept: tuple[Entry, ...] = ()
 
     def stop(self) -> str:
+        """Stop a run in its middle; one that was over by then, at its beginning."""
+        return self._stop(at_once=False) or self._stop(at_once=True) or _TOO_SHORT
+
+    def _stop(self, *, at_once: bool) -> str:
+        """Stop a run and return how that went; nothing where it was over before."""
         bench, limit_s = self.bench, self.bench.limits.train_stop_s
         changed = bench.train.stop.hyperparameters
         with bench.containers.volume() as model:
@@ -63,19 +69,18 @@ class _Runs:
                 ) as job,
                 telling(job),
             ):
-                early = self._run_to_the_middle(job)
+                if not at_once:
+                    self._run_to_the_middle(job)
+                if job.exit_status() is not None:
+                    return ""
                 started = time.monotonic()
-                if early is None:
-                    job.terminate()
+                job.terminate()
                 status = job.wait(limit_s)
-                took_s = time.monotonic() - started
                 self.kept = job.entries(CHECKPOINTS)
                 if status is None:
                     message = f"after SIGTERM, 'train' {ended(status, limit_s)}"
                     raise SmokeError(message)
-        if early is not None:
-            return f"'train' had ended, with status {early}, before it could be stopped"
-        return f"status {status} {took_s:.2f} s after SIGTERM"
+                return f"status {status} {time.monotonic() - started:.2f} s after SIGTERM"
 
     def checkpoints(self) -> str:
         files = [entry for entry in self.kept if entry.kind == "file"]
@@ -104,19 +109,17 @@ class _Runs:
             raise SmokeError(message)
         return f"'{said[0]}', {left}"
 
-    def _run_to_the_middle(self, job: Running) -> int | None:
-        """Wait until the run may be stopped; return its status if it ended before."""
-        train = self.bench.train
-        patience_s = self.bench.limits.train_s if train.stop.after else self.bench.train_s / 2
+    def _run_to_the_middle(self, job: Running) -> None:
+        """Wait until the run may be stopped, or is over."""
+        after = self.bench.train.stop.after
+        patience_s = self.bench.limits.train_s if after else self.bench.train_s / 2
         end = time.monotonic() + patience_s
         while time.monotonic() < end:
-            if train.stop.after and re.search(train.stop.after, job.logs(), re.MULTILINE):
-                return job.exit_status()
-            status = job.exit_status()
-            if status is not None:
-                return status
+            if job.exit_status() is not None:
+                return
+            if after and re.search(after, job.logs(), re.MULTILINE):
+                return
             job.pause(_POLL_S)
-        if train.stop.after:
-            message = f"the log did not say '{train.stop.after}' within {patience_s:g} s"
+        if after:
+            message = f"the log did not say '{after}' within {patience_s:g} s"
             raise SmokeError(message)
-        return None
