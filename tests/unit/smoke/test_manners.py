@@ -2,14 +2,11 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from twinforge.smoke.checks.manners import enlarge
 
 
-@pytest.mark.parametrize("body", [b"1,2\n", b"1,2"])
-def test_lines_are_repeated_up_to_the_size(body: bytes) -> None:
-    assert enlarge(body, "text/csv", 10) == b"1,2\n1,2\n1,"
+def test_lines_get_blank_lines_behind_them() -> None:
+    assert enlarge(b"1,2\n", "text/csv", 8) == b"1,2\n\n\n\n\n"
 
 
 def test_a_document_stays_one() -> None:
@@ -18,4 +15,4 @@ def test_a_document_stays_one() -> None:
 
 
 def test_an_empty_body_becomes_a_blank_one() -> None:
-    assert enlarge(b"", "text/csv", 3) == b"   "
+    assert enlarge(b"", "image/png", 3) == b"   "

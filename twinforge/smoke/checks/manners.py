@@ -56,15 +56,15 @@ def manners_steps(bench: Bench, server: Running) -> Mapping[str, Step]:
 
 
 def enlarge(body: bytes, content_type: str, size_bytes: int) -> bytes:
-    """Return a body of a size that begins as another: lines again and again, else with spaces.
+    """Return a body of a size that means what it meant: with blanks behind it, or blank lines.
+
+    So it tries how much can be sent, and not how fast the model is.
 
     >>> enlarge(b"[7]", "application/json", 5)
     b'[7]  '
     """
-    if not content_type.startswith(_LINES) or not body:
-        return body + b" " * (size_bytes - len(body))
-    line = body if body.endswith(b"\n") else body + b"\n"
-    return (line * (size_bytes // len(line) + 1))[:size_bytes]
+    blank = b"\n" if content_type.startswith(_LINES) else b" "
+    return body + blank * (size_bytes - len(body))
 
 
 def _post(content_type: str, body: bytes, headers: Mapping[str, str] | None = None) -> Request:
