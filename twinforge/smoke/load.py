@@ -47,8 +47,8 @@ class Load:
     """What came of it.
 
     Attributes:
-        answered: How many requests were answered rightly, or turned away.
-        wrong: What was wrong with the others.
+        answered: How many requests were answered, rightly or not.
+        wrong: What was wrong, with an answer or without one.
         slowest_s: The longest wait for an answer.
         connects_s: How long each connection took.
         pings: One per second.
@@ -90,9 +90,9 @@ def put_under_load(  # noqa: PLR0913 - what is asked, and each limit, by keyword
         while True:
             try:
                 reply = ask(server.address, request, timeout_s=request_s)
+                replies.append(reply)
                 if reply.answer.status not in _TURNED_AWAY:
                     judge(reply.answer)
-                replies.append(reply)
             except SmokeError as error:
                 wrong.append(error.message)
             if wrong or time.monotonic() >= end:
