@@ -54,6 +54,7 @@ LIMIT_S = 3600.0
     "--model", required=True, metavar="S3|JOB", help="s3://.../model.tar.gz, or a training job."
 )
 @click.option("--role", required=True, metavar="ARN", help="The role that SageMaker assumes.")
+@click.option("--registry", default="", metavar="NAME", help="Take it from this one of the matrix.")
 @click.option("--accelerator", default="", help="Insist on one, such as cpu on a GPU instance.")
 @click.option("--variant", default="", help="Insist on a variant.")
 @click.option("--canary", type=int, metavar="PERCENT", help="Move this share first, then the rest.")
@@ -83,6 +84,7 @@ def deploy(  # noqa: PLR0913 - the options of the command line
     async_output: str,
     model: str,
     role: str,
+    registry: str,
     accelerator: str,
     variant: str,
     canary: int | None,
@@ -116,6 +118,7 @@ def deploy(  # noqa: PLR0913 - the options of the command line
         instances,
         role,
         region=region,
+        registry=registry,
         wish=Wish(accelerator=accelerator, variant=variant),
         hosting=Hosting(
             serverless=parse_serverless(serverless) if serverless else None,
