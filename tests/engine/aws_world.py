@@ -109,7 +109,7 @@ class AwsWorld:
     def unallowed(self) -> set[str]:
         """Return what was sent to SageMaker or the logs and no policy of ours allows."""
         scope = Scope("aws", (REGION,), ACCOUNT, "words", "ml/words", "words", ("models",), ROLE)
-        kinds: tuple[Kind, ...] = ("train", "deploy", "operate")
+        kinds: tuple[Kind, ...] = ("train", "deploy", "operate", "predict")
         statements: Any = [plan_policy(kind, scope)["Statement"] for kind in kinds]
         allowed = {action for found in statements for one in found for action in one["Action"]}
         sent = {("logs:" if "Log" in name else "sagemaker:") + name for name, _ in self.fake.calls}

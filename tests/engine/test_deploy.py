@@ -219,7 +219,10 @@ def test_an_asynchronous_endpoint_writes_to_s3(aws: AwsWorld) -> None:
     assert aws.deploy("--async", "s3://models/answers").status == 0
     (config,) = aws.fake.configs.values()
     output = config["asked"]["AsyncInferenceConfig"]["OutputConfig"]
-    assert output == {"S3OutputPath": "s3://models/answers"}
+    assert output == {
+        "S3OutputPath": "s3://models/answers",
+        "S3FailurePath": "s3://models/answers/failures",
+    }
 
 
 def test_a_guarded_update_carries_its_steps_and_alarms(aws: AwsWorld) -> None:

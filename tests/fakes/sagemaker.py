@@ -6,12 +6,14 @@ that no test waits. What each rule rests on stands beside it.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
+from uuid import uuid4
 
-from tests.fakes.wire import Invoked, RefusedError
+from tests.fakes.wire import Invoked, RefusedError, Taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,6 +60,18 @@ class Runner(Protocol):
 
     def invoke(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str, bytes]:
         """Ask a container; return status, content type and body."""
+        ...
+
+
+class Objects(Protocol):
+    """S3, as far as asynchronous endpoints need it."""
+
+    def get_object(self, *, Bucket: str, Key: str) -> Mapping[str, Any]:  # noqa: N803 - boto3's
+        """Read an object."""
+        ...
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> object:  # noqa: N803
+        """Write an object."""
         ...
 
 
@@ -114,6 +128,7 @@ class FakeSageMaker:
 
     Attributes:
         runner: Runs the images.
+        objects: S3, for asynchronous endpoints.
         lag: How often something that was just made is not seen by what needs it.
         role_lag: The same of the role.
         steps: How many looks a movement takes.
@@ -125,6 +140,7 @@ class FakeSageMaker:
     """
 
     runner: Runner = field(default_factory=Pretence)
+    objects: Objects | None = None
     lag: int = 0
     role_lag: int = 0
     steps: int = 2
@@ -376,6 +392,33 @@ class FakeSageMaker:
                 code="ModelError", said="Received error from primary", status=424, more=more
             )
         return Invoked(answer, kind, variant)
+
+    def take(self, endpoint: str, headers: Mapping[str, str], source: str) -> Taken:
+        """Do an asynchronous invocation at once; its outcome is an object.
+
+        Source: botocore, ``AsyncInferenceOutputConfig``: an object per answer or error.
+        """
+        found = self.endpoints.get(endpoint)
+        config = self.configs[found.config]["asked"] if found else {}
+        if "AsyncInferenceConfig" not in config:
+            raise RefusedError(
+                code="ValidationError", said=f"Endpoint {endpoint} is not asynchronous."
+            )
+        assert self.objects is not None
+        place = config["AsyncInferenceConfig"]["OutputConfig"]
+        self.calls.append(("InvokeEndpointAsync", {"InputLocation": source}))
+        name = uuid4().hex
+        output = f"{place['S3OutputPath'].rstrip('/')}/{name}.out"
+        failure = f"{place['S3FailurePath'].rstrip('/')}/{name}-error.out"
+        bucket, _, key = source.removeprefix("s3://").partition("/")
+        body: bytes = self.objects.get_object(Bucket=bucket, Key=key)["Body"].read()
+        try:
+            where, content = output, self.invoke(endpoint, headers, body).body
+        except RefusedError as error:
+            where, content = failure, json.dumps({"message": str(error), **error.more}).encode()
+        bucket, _, key = where.removeprefix("s3://").partition("/")
+        self.objects.put_object(Bucket=bucket, Key=key, Body=content)
+        return Taken(name, output, failure)
 
     # ---- training
 
