@@ -244,6 +244,20 @@ def test_a_guarded_update_carries_its_steps_and_alarms(aws: AwsWorld) -> None:
     }
 
 
+@pytest.mark.parametrize(("options", "count"), [((), 1), (("--keep-counts",), 7)])
+def test_what_autoscaling_has_set_is_kept_where_that_is_asked_for(
+    aws: AwsWorld, options: tuple[str, ...], count: int
+) -> None:
+    aws.deploy()
+    aws.fake.endpoints["words"].scaled["AllTraffic"] = 7
+    aws.release("1.1.0", cpu="c")
+    assert aws.deploy(*options).status == 0
+    (variant,) = aws.fake.handle("DescribeEndpoint", {"EndpointName": "words"})[
+        "ProductionVariants"
+    ]
+    assert variant["DesiredInstanceCount"] == count
+
+
 def test_dry_run_prints_every_request_and_asks_nobody(aws: AwsWorld) -> None:
     ran = aws.deploy("--dry-run", "--rolling", "20")
     assert (ran.status, aws.fake.calls) == (0, [])

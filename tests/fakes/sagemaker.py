@@ -110,7 +110,10 @@ class Fault:
 
 @dataclass
 class Endpoint:
-    """An endpoint on its way: ``steps`` looks are left until it comes to rest."""
+    """An endpoint on its way: ``steps`` looks are left until it comes to rest.
+
+    ``scaled`` is what autoscaling has made of the instances of a variant.
+    """
 
     created: datetime
     config: str
@@ -120,6 +123,8 @@ class Endpoint:
     reason: str = ""
     served: dict[str, list[tuple[str, str, Served]]] = field(default_factory=dict)
     deployment: dict[str, Any] = field(default_factory=dict)
+    scaled: dict[str, int] = field(default_factory=dict)
+    keeps_counts: bool = False
 
 
 @dataclass
@@ -255,6 +260,7 @@ class FakeSageMaker:
         self._see("endpoint-config", config, self.configs)
         endpoint.status, endpoint.pending, endpoint.steps = "Updating", config, self.steps
         endpoint.deployment, endpoint.reason = asked.get("DeploymentConfig", {}), ""
+        endpoint.keeps_counts = asked.get("RetainAllVariantProperties", False)
         return {"EndpointArn": arn("endpoint", name)}
 
     def _DeleteEndpoint(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
@@ -324,6 +330,8 @@ class FakeSageMaker:
             served[variant["VariantName"]] = found
         endpoint.status, endpoint.config, endpoint.pending = "InService", endpoint.pending, ""
         endpoint.served = served
+        if not endpoint.keeps_counts:  # botocore, UpdateEndpoint, RetainAllVariantProperties
+            endpoint.scaled = {}
 
     def _start(self, endpoint: str, variant: dict[str, Any]) -> list[tuple[str, str, Served]]:
         kinds = [(variant.get("InstanceType", "serverless"), variant["ModelName"])]
@@ -354,7 +362,7 @@ class FakeSageMaker:
         if "ServerlessConfig" in variant:
             # whether serverless variants list DeployedImages is not documented: the harder case
             return {**summary, "CurrentServerlessConfig": variant["ServerlessConfig"]}
-        count = variant["InitialInstanceCount"]
+        count = endpoint.scaled.get(name, variant["InitialInstanceCount"])
         summary |= {
             "CurrentInstanceCount": count,
             "DesiredInstanceCount": count,
