@@ -25,6 +25,7 @@ __all__ = [
     "Package",
     "PairSmoke",
     "Recipe",
+    "Runtime",
     "SeverityChange",
     "Smoke",
     "SmokeChange",
@@ -207,9 +208,22 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True)
+class Runtime:
+    """What Twinforge's own ``train`` and ``serve`` run: file names in the program's folder.
+
+    Either may be empty, and then that half of the image says so when it is asked for.
+    """
+
+    predictor: str
+    trainer: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """An image family. ``program`` is a folder relative to the project, with ``train``/``serve``.
 
+    With a ``runtime``, that folder has the files that the runtime needs instead of the two.
     ``axes`` stand instead of the matrix's of the same name, or beside them. What ``overrides``
     change is not in the other fields; ``variant_recipe`` gives a variant's own recipe.
     """
@@ -229,3 +243,4 @@ class Recipe:
     place: Place
     axes: tuple[Axis, ...] = ()
     overrides: tuple[Override, ...] = ()
+    runtime: Runtime | None = None

@@ -38,6 +38,7 @@ __all__ = [
     "ParityPart",
     "PythonPart",
     "RecipeFile",
+    "RuntimePart",
     "SystemPart",
     "TwinPart",
 ]
@@ -106,6 +107,17 @@ class SystemPart(Part):
     cuda: tuple[AptText, ...] = Field(default=(), description="For variants with CUDA only.")
 
 
+class RuntimePart(Part):
+    """The user's part of images that Twinforge's own runtime serves and trains in."""
+
+    predictor: FilePath = Field(
+        default="", description="A Python file of the project with `load` and `predict`."
+    )
+    trainer: FilePath = Field(
+        default="", description="A Python file with `train`, in the folder of the predictor."
+    )
+
+
 class OverridePythonPart(Part):
     """Python packages that an override adds, or has other versions of."""
 
@@ -144,7 +156,13 @@ class RecipeFile(Part):
         default=(), description="Shell commands for what apt and pip can't give."
     )
     program: FilePath = Field(
-        description="A folder of the project with the executables `train` and `serve`."
+        default="",
+        description="A folder of the project with the executables `train` and `serve`.",
+    )
+    runtime: RuntimePart | None = Field(
+        default=None,
+        description="Instead of a program: Python files for Twinforge's own `train` and `serve`. "
+        "Their folder goes into the image.",
     )
     env: dict[EnvName, AsWritten] = Field(
         default={}, description="Environment variables of the image."
@@ -166,4 +184,3 @@ class HeirFile(RecipeFile):
     """A recipe that extends another one, which says what it leaves out."""
 
     version: ReleaseVersion = ""
-    program: FilePath = ""
