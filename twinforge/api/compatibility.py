@@ -20,6 +20,7 @@ from twinforge.compat.question import Question, Wanted
 from twinforge.compat.resolve import resolve
 from twinforge.compat.verdict import Verdict
 from twinforge.errors import Problem
+from twinforge.lock.cuda import cuda_troubles
 from twinforge.model.matrix import Bootstrap
 from twinforge.model.recipe import Twin
 from twinforge.model.rules import applies
@@ -88,6 +89,7 @@ def check_compatibility(workspace: Workspace, today: date) -> Compatibility:
         for variant in workspace.project.variants:
             for cell in _cells(workspace, variant, today):
                 found.add(cell)
+            found.add_libraries(workspace, variant)
             found.add_duplicate(workspace, variant)
     return found.told()
 
@@ -153,6 +155,11 @@ class _Found:
             texts = f"; this would work: {', '.join(near[0].texts)}" if near else ""
             self._nearest[key] = texts
         return cell.place, f"can't work: {facts}; asked for: {lines}{self._nearest[key]}"
+
+    def add_libraries(self, workspace: Workspace, variant: Variant) -> None:
+        """Note libraries of CUDA that the variant's base can't have."""
+        for trouble in cuda_troubles(workspace.project.recipe_for(variant), variant):
+            self._problems.add(trouble.place, trouble.message, variant.id)
 
     def add_duplicate(self, workspace: Workspace, variant: Variant) -> None:
         """Note CUDA that is in an image more than once."""

@@ -54,6 +54,7 @@ class Question:
             self.target,
             preferences=preferences,
             indexes=self.recipe.indexes,
+            without=tuple(sorted(self.recipe.without)),
         )
 
 

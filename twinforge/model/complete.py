@@ -8,6 +8,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from twinforge.model.condition import parse_condition
+from twinforge.model.cuda import CudaLibraries, CudaLibrary, merge_libraries
 from twinforge.model.fields import parse_apt_package, parse_snapshot
 from twinforge.model.matrix import (
     Accelerator,
@@ -76,6 +77,8 @@ def complete_recipe(source: Source[RecipeFile], parent: Recipe | None = None) ->
         place=own.place,
         axes=tuple({axis.name: axis for axis in (*parent.axes, *own.axes)}.values()),
         overrides=(*parent.overrides, *own.overrides),
+        cuda=merge_libraries(parent.cuda, own.cuda),
+        without={**parent.without, **own.without},
     )
 
 
@@ -99,6 +102,7 @@ def complete_matrix(source: Source[MatrixFile]) -> Matrix:
                 part.cudnn or "",
                 _apt(part.packages),
                 source.place("accelerators", name, key=True),
+                _libraries(source, ("accelerators", name, "libraries"), part.libraries),
             )
             for name, part in file.accelerators.items()
         ),
@@ -179,7 +183,16 @@ def _own_recipe(source: Source[RecipeFile]) -> Recipe:
             ),
             *_overrides(source, file.overrides),
         ),
+        cuda=_libraries(source, ("cuda", "libraries"), file.cuda.libraries, dev=file.cuda.dev),
+        without={str(canonicalize_name(name)): why for name, why in file.python.without.items()},
     )
+
+
+def _libraries(
+    source: AnySource, where: Where, names: Sequence[str], *, dev: bool = False
+) -> CudaLibraries:
+    places = (source.place(*where, index) for index in range(len(names)))
+    return CudaLibraries(tuple(map(CudaLibrary, names, places)), dev=dev)
 
 
 def _plain(rule: Mapping[str, str]) -> dict[str, str]:
@@ -265,7 +278,7 @@ def _base(source: Source[MatrixFile], name: str, part: BasePart) -> Base:
     if part.image is not None:
         return Base(name, os, cuda, Reference.parse(part.image), place)
     snapshot = parse_snapshot(part.snapshot) if part.snapshot else ""
-    bootstrap = Bootstrap(part.bootstrap or "", snapshot, _apt(part.packages))
+    bootstrap = Bootstrap(part.bootstrap or "", snapshot, _apt(part.packages), part.components)
     return Base(name, os, cuda, bootstrap, place)
 
 

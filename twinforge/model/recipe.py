@@ -6,14 +6,17 @@ no ``None`` that means "not decided yet".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from twinforge.model.cuda import NO_LIBRARIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from packaging.requirements import Requirement
 
+    from twinforge.model.cuda import CudaLibraries
     from twinforge.model.matrix import Axis, Rule
     from twinforge.model.place import Place
 
@@ -136,7 +139,8 @@ class Recipe:
     """An image family. ``program`` is a folder relative to the project, with ``train``/``serve``.
 
     ``axes`` stand instead of the matrix's of the same name, or beside them. What ``overrides``
-    change is not in the other fields; ``variant_recipe`` gives a variant's own recipe.
+    change is not in the other fields; ``variant_recipe`` gives a variant's own recipe. ``without``
+    maps the canonical names of packages that stay out, though others ask for them, to the reason.
     """
 
     name: str
@@ -154,3 +158,5 @@ class Recipe:
     place: Place
     axes: tuple[Axis, ...] = ()
     overrides: tuple[Override, ...] = ()
+    cuda: CudaLibraries = NO_LIBRARIES
+    without: Mapping[str, str] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag
 
+from twinforge.model.cuda_file import CudaPart
 from twinforge.model.fields import (
     AptText,
     AsWritten,
@@ -94,6 +95,11 @@ class PythonPart(Part):
     )
     indexes: tuple[IndexUrl, ...] = Field(
         default=(), description="Indexes beside the default one; credentials come as secrets."
+    )
+    without: dict[DistributionName, Sentence] = Field(
+        default={},
+        description="Packages that others ask for and that stay out, each with the reason: "
+        "what they hold comes from elsewhere.",
     )
 
 
@@ -191,6 +197,7 @@ class RecipeFile(Part):
     python: PythonPart = Field(default=PythonPart(), description="Python packages.")
     parity: ParityPart = Field(default=ParityPart(), description="Exceptions from parity.")
     system: SystemPart = Field(default=SystemPart(), description="Debian packages.")
+    cuda: CudaPart = Field(default=CudaPart(), description="Libraries of CUDA variants.")
     steps: tuple[Step, ...] = Field(
         default=(), description="Shell commands for what apt and pip can't give."
     )

@@ -56,8 +56,9 @@ class World:
 
     packages: Mapping[str, Mapping[str, Sequence[str]]]
     asked: list[tuple[tuple[str, ...], tuple[str, ...], Target]] = field(default_factory=list)
+    left_out: list[tuple[str, ...]] = field(default_factory=list)
 
-    def compile(
+    def compile(  # noqa: PLR0913 - as the protocol has it
         self,
         requirements: Sequence[str],
         constraints: Sequence[str],
@@ -65,8 +66,10 @@ class World:
         *,
         preferences: Mapping[str, str],
         indexes: Sequence[str],
+        without: Sequence[str] = (),
     ) -> tuple[Resolved, ...] | Conflict:
         del indexes
+        self.left_out.append(tuple(without))
         self.asked.append((tuple(requirements), tuple(constraints), target))
         limits = [Requirement(text) for text in constraints]
         chosen = self._search([Requirement(text) for text in requirements], limits, preferences, {})
@@ -425,7 +428,7 @@ def test_a_resolver_that_breaks_parity_is_caught(
     make_recipe: Recipes, make_variants: Variants
 ) -> None:
     class Careless(World):
-        def compile(
+        def compile(  # noqa: PLR0913 - as the protocol has it
             self,
             requirements: Sequence[str],
             constraints: Sequence[str],
@@ -433,9 +436,15 @@ def test_a_resolver_that_breaks_parity_is_caught(
             *,
             preferences: Mapping[str, str],
             indexes: Sequence[str],
+            without: Sequence[str] = (),
         ) -> tuple[Resolved, ...] | Conflict:
             found = super().compile(
-                requirements, constraints, target, preferences=preferences, indexes=indexes
+                requirements,
+                constraints,
+                target,
+                preferences=preferences,
+                indexes=indexes,
+                without=without,
             )
             if isinstance(found, Conflict) or "boost" not in requirements:
                 return found
