@@ -89,6 +89,8 @@ def _overridden(recipe: Recipe, variant: Variant) -> dict[str, object]:
     changed: dict[str, object] = {}
     if own.packages != recipe.packages:
         changed["python"] = sorted(map(_package, own.packages), key=json.dumps)
+    if own.indexes != recipe.indexes:
+        changed["indexes"] = list(own.indexes)
     if own.system != recipe.system:
         changed["system"] = {"every": _apt(own.system.every), "cuda": _apt(own.system.cuda)}
     return changed

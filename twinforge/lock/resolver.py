@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from twinforge.model.recipe import AptPackage
     from twinforge.model.variant import Variant
 
-__all__ = ["AptSource", "Conflict", "Resolved", "Resolver", "Target", "Upgrade"]
+__all__ = ["OLDEST_PYTHON", "AptSource", "Conflict", "Resolved", "Resolver", "Target", "Upgrade"]
+
+
+OLDEST_PYTHON = (3, 6)
+"""The first CPython that uv resolves for: it refuses those before, whatever wheels there are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from twinforge.model.recipe import (
     Override,
     Package,
     Recipe,
+    Shelf,
     Smoke,
     SmokeChange,
     SystemPackages,
@@ -79,6 +80,7 @@ def complete_recipe(source: Source[RecipeFile], parent: Recipe | None = None) ->
         overrides=(*parent.overrides, *own.overrides),
         cuda=merge_libraries(parent.cuda, own.cuda),
         without={**parent.without, **own.without},
+        shelves=(*parent.shelves, *own.shelves),
     )
 
 
@@ -185,7 +187,15 @@ def _own_recipe(source: Source[RecipeFile]) -> Recipe:
         ),
         cuda=_libraries(source, ("cuda", "libraries"), file.cuda.libraries, dev=file.cuda.dev),
         without={str(canonicalize_name(name)): why for name, why in file.python.without.items()},
+        shelves=tuple(_shelves(source)),
     )
+
+
+def _shelves(source: Source[RecipeFile]) -> Iterator[Shelf]:
+    for index, part in enumerate(source.file.shelved):
+        where = ("shelved", index)
+        condition = parse_condition(part.when) if part.when else None
+        yield Shelf(Rule({}, source.place(*where), condition), where, part.reason)
 
 
 def _libraries(
@@ -214,6 +224,7 @@ def _overrides(source: AnySource, parts: Sequence[OverridePart]) -> Iterator[Ove
             tuple(package for _, package, _ in packages),
             SystemPackages(_apt(part.system.packages), _apt(part.system.cuda)),
             _smoke_change(part.smoke),
+            part.python.indexes,
         )
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "Override",
     "Package",
     "Recipe",
+    "Shelf",
     "Smoke",
     "SmokeChange",
     "SystemPackages",
@@ -132,6 +133,16 @@ class Override:
     packages: tuple[Package | Twin, ...]
     system: SystemPackages
     smoke: SmokeChange
+    indexes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shelf:
+    """Variants that are not made, and why; ``where`` is its path in the file."""
+
+    rule: Rule
+    where: tuple[str | int, ...]
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,3 +171,4 @@ class Recipe:
     overrides: tuple[Override, ...] = ()
     cuda: CudaLibraries = NO_LIBRARIES
     without: Mapping[str, str] = field(default_factory=dict)
+    shelves: tuple[Shelf, ...] = ()

@@ -43,6 +43,7 @@ __all__ = [
     "ParityPart",
     "PythonPart",
     "RecipeFile",
+    "ShelvedPart",
     "SmokePart",
     "SystemPart",
     "TrainPart",
@@ -169,6 +170,9 @@ class OverridePythonPart(Part):
     packages: tuple[PackagePart, ...] = Field(
         default=(), description="Requirements (PEP 508) and twins; one replaces its namesake."
     )
+    indexes: tuple[IndexUrl, ...] = Field(
+        default=(), description="Indexes beside the recipe's, asked after them."
+    )
 
 
 class OverridePart(Part):
@@ -181,6 +185,13 @@ class OverridePart(Part):
     smoke: SmokePart = Field(
         default=SmokePart(), description="Checks; a key that is given replaces the recipe's."
     )
+
+
+class ShelvedPart(Part):
+    """Variants that are kept on record and not made: nothing locks, renders or builds them."""
+
+    when: Line = Field(default="", description=f"{WHEN} All variants where there is none.")
+    reason: Sentence = Field(description="Why they can't be made, for `check` and `matrix`.")
 
 
 class RecipeFile(Part):
@@ -217,6 +228,11 @@ class RecipeFile(Part):
     )
     overrides: tuple[OverridePart, ...] = Field(
         default=(), description="What is different for some variants; the last one wins."
+    )
+    shelved: tuple[ShelvedPart, ...] = Field(
+        default=(),
+        description="Variants that can't be made (any more, or here): `check` goes on to say what "
+        "speaks against them, and nothing locks, renders or builds them.",
     )
 
 
