@@ -21,6 +21,7 @@ from twinforge.compat.resolve import resolve
 from twinforge.compat.verdict import Verdict
 from twinforge.errors import Problem
 from twinforge.lock.cuda import cuda_troubles
+from twinforge.lock.resolve import apt_packages
 from twinforge.lock.resolver import OLDEST_PYTHON
 from twinforge.model.matrix import Bootstrap
 from twinforge.model.recipe import Twin
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from twinforge.lock.locked import VariantLock
     from twinforge.model.matrix import Axis, Base, Served
     from twinforge.model.place import Place
-    from twinforge.model.recipe import Package, Recipe
+    from twinforge.model.recipe import AptPackage, Package, Recipe
     from twinforge.model.variant import Variant
 
 __all__ = ["Compatibility", "check_compatibility"]
@@ -196,10 +197,9 @@ class _Found:
             return
         recipe = workspace.project.recipe_for(variant)
         lock = _lock_of(workspace, variant)
-        apt = [*variant.accelerator.packages, *recipe.system.every, *recipe.system.cuda]
         duplicate = find_duplicate(
             _text_of(variant.base),
-            [package.name for package in apt],
+            [package.name for package in (lock.apt if lock else _asked_apt(recipe, variant))],
             {wheel.name: wheel.size_bytes for wheel in lock.wheels} if lock else {},
             carries=() if lock else tuple(_carriers(recipe, variant)),
         )
@@ -208,8 +208,10 @@ class _Found:
         size = duplicate.size_bytes
         cost = f" (the wheels weigh {size / _MEGABYTE:.0f} MB)" if size else ""
         instead = f"; the base {duplicate.instead} avoids it" if duplicate.instead else ""
-        message = f"CUDA's libraries come more than once: {'; '.join(duplicate.sources)}"
-        self._warnings.add(variant.accelerator.place, f"{message}{cost}{instead}", variant.id)
+        what = ", ".join(duplicate.libraries)
+        sources = "; ".join(duplicate.sources)
+        message = f"CUDA's libraries come more than once: {what}, from {sources}{cost}{instead}"
+        self._warnings.add(variant.accelerator.place, message, variant.id)
 
     def told(self) -> Compatibility:
         """Return everything, each thing once."""
@@ -276,6 +278,13 @@ def _frameworks(
         extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
         version = f"=={locked[name]}" if name in locked else str(requirement.specifier)
         yield framework, (Wanted(f"{name}{extras}", version, exact=True), package.place)
+
+
+def _asked_apt(recipe: Recipe, variant: Variant) -> Sequence[AptPackage]:
+    """Return what is asked of apt, before it is locked; libraries that can't be had are told apart."""
+    if cuda_troubles(recipe, variant):
+        return ()
+    return apt_packages(recipe, variant)
 
 
 def _requirement(package: Package | Twin, variant: Variant) -> Requirement:

@@ -102,9 +102,9 @@ def lock(
         names = _recipes(recipes, [recipe.name for recipe in workspace.project.recipes])
         if only_check:
             locking.check_locks(workspace, names)
-            session.show(
-                f"the {_count(len(names), 'lock')} follow{'s' * (len(names) == 1)} from the recipes"
-            )
+            made = {variant.recipe for variant in workspace.project.variants}
+            count = len(made.intersection(names))
+            session.show(f"the {_count(count, 'lock')} follow{'s' * (count == 1)} from the recipes")
             return
         wanted = replace(
             Upgrade.of(name for name in upgrade if name != _EVERYTHING),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -355,6 +355,32 @@ def test_a_direct_url_is_refused_with_its_line(
     recipe = make_recipe("numpy @ https://wheels.example.org/numpy-1.0-py3-none-any.whl")
     with pytest.raises(LockError, match=r"recipes/digits\.yaml:1:5: 'numpy' is a direct URL"):
         locked(World(BOOST), recipe, make_variants(PAIR))
+
+
+def test_what_stays_out_reaches_the_resolver_in_every_question(
+    make_recipe: Recipes, make_variants: Variants
+) -> None:
+    world = World(BOOST)
+    recipe = replace(make_recipe("numpy", TWIN), without={"b": "reason", "a": "reason"})
+    locked(world, recipe, make_variants(PAIR))
+    assert set(world.left_out) == {("a", "b")}
+
+
+def test_siblings_ask_the_indexes_of_all_of_them(
+    make_recipe: Recipes, make_variants: Variants, make_override: Overrides
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    class Listening(World):
+        def compile(self, *args: Any, indexes: Sequence[str], **kwargs: Any) -> Any:
+            asked.append(tuple(indexes))
+            return super().compile(*args, indexes=indexes, **kwargs)
+
+    cpu, cuda = make_variants(PAIR)
+    own = replace(make_override(), indexes=("https://cpu.example/simple",))
+    recipe = make_recipe("numpy", TWIN, indexes=("https://all.example/simple",))
+    locked(Listening(BOOST), recipe, [replace(cpu, overrides=(own,)), cuda])
+    assert set(asked) == {("https://all.example/simple", "https://cpu.example/simple")}
 
 
 def test_system_packages_of_the_accelerator_reach_cuda_variants_only(
