@@ -129,17 +129,29 @@ def test_two_checkouts_with_other_times_and_modes_are_staged_to_the_same_bytes(
     assert listing(staged[0]) == listing(staged[1])
 
 
-def test_a_staged_program_has_fixed_modes_and_times(tmp_path: Path) -> None:
+def test_a_staged_program_has_fixed_modes_and_its_folders_a_fixed_time(tmp_path: Path) -> None:
     folder = write(tmp_path / "program")
     staged = stage_program(folder, read_program(folder), tmp_path / "staged" / "digits")
-    assert listing(staged) == [
-        (".", 0o755, EPOCH, b""),
-        ("program", 0o755, EPOCH, b""),
-        ("program/lib", 0o755, EPOCH, b""),
-        ("program/lib/model.py", 0o644, EPOCH, b"x = 1\n"),
-        ("program/serve", 0o755, EPOCH, b"#!/bin/sh\n"),
-        ("program/train", 0o755, EPOCH, b"#!/bin/sh\n"),
+    listed = listing(staged)
+    assert [(name, mode, content) for name, mode, _, content in listed] == [
+        (".", 0o755, b""),
+        ("program", 0o755, b""),
+        ("program/lib", 0o755, b""),
+        ("program/lib/model.py", 0o644, b"x = 1\n"),
+        ("program/serve", 0o755, b"#!/bin/sh\n"),
+        ("program/train", 0o755, b"#!/bin/sh\n"),
     ]
+    assert {time for name, _, time, _ in listed[:3]} == {EPOCH}
+
+
+def test_files_of_one_size_and_other_content_differ_in_their_time(tmp_path: Path) -> None:
+    times = set()
+    for number in range(10):
+        folder = write(tmp_path / "program")
+        (folder / "lib" / "model.py").write_text(f"x = {number}\n", "utf-8")
+        staged = stage_program(folder, read_program(folder), tmp_path / f"staged-{number}")
+        times.add((staged / "program" / "lib" / "model.py").stat().st_mtime_ns)
+    assert len(times) == 10
 
 
 def test_what_is_staged_already_is_not_copied_again(tmp_path: Path) -> None:
