@@ -9,6 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from twinforge.model.condition import parse_condition
+from twinforge.model.cuda import CudaLibraries, CudaLibrary, merge_libraries
 from twinforge.model.fields import parse_apt_package, parse_snapshot
 from twinforge.model.matrix import (
     Accelerator,
@@ -29,6 +30,7 @@ from twinforge.model.recipe import (
     Package,
     Recipe,
     Runtime,
+    Shelf,
     SmokeChange,
     SystemPackages,
     Twin,
@@ -79,6 +81,9 @@ def complete_recipe(source: Source[RecipeFile], parent: Recipe | None = None) ->
         axes=tuple({axis.name: axis for axis in (*parent.axes, *own.axes)}.values()),
         overrides=(*parent.overrides, *own.overrides),
         runtime=program.runtime,
+        cuda=merge_libraries(parent.cuda, own.cuda),
+        without={**parent.without, **own.without},
+        shelves=(*parent.shelves, *own.shelves),
     )
 
 
@@ -102,6 +107,7 @@ def complete_matrix(source: Source[MatrixFile]) -> Matrix:
                 part.cudnn or "",
                 _apt(part.packages),
                 source.place("accelerators", name, key=True),
+                _libraries(source, ("accelerators", name, "libraries"), part.libraries),
             )
             for name, part in file.accelerators.items()
         ),
@@ -183,6 +189,9 @@ def _own_recipe(source: Source[RecipeFile]) -> Recipe:
             *_overrides(source, file.overrides),
         ),
         runtime=_runtime(source),
+        cuda=_libraries(source, ("cuda", "libraries"), file.cuda.libraries, dev=file.cuda.dev),
+        without={str(canonicalize_name(name)): why for name, why in file.python.without.items()},
+        shelves=tuple(_shelves(source)),
     )
 
 
@@ -199,6 +208,20 @@ def _runtime(source: Source[RecipeFile]) -> Runtime | None:
         return None
     predictor, trainer = (PurePosixPath(path).name for path in (part.predictor, part.trainer))
     return Runtime(predictor, trainer, source.place("runtime", key=True))
+
+
+def _shelves(source: Source[RecipeFile]) -> Iterator[Shelf]:
+    for index, part in enumerate(source.file.shelved):
+        where = ("shelved", index)
+        condition = parse_condition(part.when) if part.when else None
+        yield Shelf(Rule({}, source.place(*where), condition), where, part.reason)
+
+
+def _libraries(
+    source: AnySource, where: Where, names: Sequence[str], *, dev: bool = False
+) -> CudaLibraries:
+    places = (source.place(*where, index) for index in range(len(names)))
+    return CudaLibraries(tuple(map(CudaLibrary, names, places)), dev=dev)
 
 
 def _plain(rule: Mapping[str, str]) -> dict[str, str]:
@@ -220,6 +243,7 @@ def _overrides(source: AnySource, parts: Sequence[OverridePart]) -> Iterator[Ove
             tuple(package for _, package, _ in packages),
             SystemPackages(_apt(part.system.packages), _apt(part.system.cuda)),
             complete_smoke_change(part.smoke),
+            part.python.indexes,
         )
 
 
@@ -256,7 +280,7 @@ def _base(source: Source[MatrixFile], name: str, part: BasePart) -> Base:
     if part.image is not None:
         return Base(name, os, cuda, Reference.parse(part.image), place)
     snapshot = parse_snapshot(part.snapshot) if part.snapshot else ""
-    bootstrap = Bootstrap(part.bootstrap or "", snapshot, _apt(part.packages))
+    bootstrap = Bootstrap(part.bootstrap or "", snapshot, _apt(part.packages), part.components)
     return Base(name, os, cuda, bootstrap, place)
 
 

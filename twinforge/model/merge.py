@@ -70,6 +70,7 @@ def _overridden(recipe: Recipe, override: Override) -> Recipe:
         recipe,
         env={**recipe.env, **override.env},
         packages=merge_packages(recipe.packages, override.packages),
+        indexes=tuple(dict.fromkeys([*recipe.indexes, *override.indexes])),
         system=merge_system(recipe.system, override.system),
         smoke=change_smoke(recipe.smoke, override.smoke),
     )

@@ -9,11 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from twinforge.model.cuda import NO_LIBRARIES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from packaging.requirements import Requirement
 
+    from twinforge.model.cuda import CudaLibraries
     from twinforge.model.matrix import Axis, Rule
     from twinforge.model.place import Place
 
@@ -27,6 +30,7 @@ __all__ = [
     "Recipe",
     "Runtime",
     "SeverityChange",
+    "Shelf",
     "Smoke",
     "SmokeChange",
     "StopSmoke",
@@ -205,6 +209,16 @@ class Override:
     packages: tuple[Package | Twin, ...]
     system: SystemPackages
     smoke: SmokeChange
+    indexes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shelf:
+    """Variants that are not made, and why; ``where`` is its path in the file."""
+
+    rule: Rule
+    where: tuple[str | int, ...]
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +239,8 @@ class Recipe:
 
     With a ``runtime``, that folder has the files that the runtime needs instead of the two.
     ``axes`` stand instead of the matrix's of the same name, or beside them. What ``overrides``
-    change is not in the other fields; ``variant_recipe`` gives a variant's own recipe.
+    change is not in the other fields; ``variant_recipe`` gives a variant's own recipe. ``without``
+    maps the canonical names of packages that stay out, though others ask for them, to the reason.
     """
 
     name: str
@@ -244,3 +259,6 @@ class Recipe:
     axes: tuple[Axis, ...] = ()
     overrides: tuple[Override, ...] = ()
     runtime: Runtime | None = None
+    cuda: CudaLibraries = NO_LIBRARIES
+    without: Mapping[str, str] = field(default_factory=dict)
+    shelves: tuple[Shelf, ...] = ()

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag
 
+from twinforge.model.cuda_file import CudaPart
 from twinforge.model.fields import (
     AptText,
     AsWritten,
@@ -39,6 +40,7 @@ __all__ = [
     "PythonPart",
     "RecipeFile",
     "RuntimePart",
+    "ShelvedPart",
     "SystemPart",
     "TwinPart",
 ]
@@ -90,6 +92,11 @@ class PythonPart(Part):
     indexes: tuple[IndexUrl, ...] = Field(
         default=(), description="Indexes beside the default one; credentials come as secrets."
     )
+    without: dict[DistributionName, Sentence] = Field(
+        default={},
+        description="Packages that others ask for and that stay out, each with the reason: "
+        "what they hold comes from elsewhere.",
+    )
 
 
 class ParityPart(Part):
@@ -124,6 +131,9 @@ class OverridePythonPart(Part):
     packages: tuple[PackagePart, ...] = Field(
         default=(), description="Requirements (PEP 508) and twins; one replaces its namesake."
     )
+    indexes: tuple[IndexUrl, ...] = Field(
+        default=(), description="Indexes beside the recipe's, asked after them."
+    )
 
 
 class OverridePart(Part):
@@ -136,6 +146,13 @@ class OverridePart(Part):
     smoke: SmokePart = Field(
         default=SmokePart(), description="Checks; a key that is given replaces the recipe's."
     )
+
+
+class ShelvedPart(Part):
+    """Variants that are kept on record and not made: nothing locks, renders or builds them."""
+
+    when: Line = Field(default="", description=f"{WHEN} All variants where there is none.")
+    reason: Sentence = Field(description="Why they can't be made, for `check` and `matrix`.")
 
 
 class RecipeFile(Part):
@@ -152,6 +169,7 @@ class RecipeFile(Part):
     python: PythonPart = Field(default=PythonPart(), description="Python packages.")
     parity: ParityPart = Field(default=ParityPart(), description="Exceptions from parity.")
     system: SystemPart = Field(default=SystemPart(), description="Debian packages.")
+    cuda: CudaPart = Field(default=CudaPart(), description="Libraries of CUDA variants.")
     steps: tuple[Step, ...] = Field(
         default=(), description="Shell commands for what apt and pip can't give."
     )
@@ -177,6 +195,11 @@ class RecipeFile(Part):
     )
     overrides: tuple[OverridePart, ...] = Field(
         default=(), description="What is different for some variants; the last one wins."
+    )
+    shelved: tuple[ShelvedPart, ...] = Field(
+        default=(),
+        description="Variants that can't be made (any more, or here): `check` goes on to say what "
+        "speaks against them, and nothing locks, renders or builds them.",
     )
 
 
