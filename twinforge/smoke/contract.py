@@ -53,7 +53,7 @@ class Limits:
     stop_s: float
     train_stop_s: float = 120.0
     connect_s: float = 0.25
-    load_s: float = 3.0
+    load_s: float = 2.0
 
 
 CONTRACT_LIMITS = Limits(train_s=300.0, ping_s=2.0, request_s=60.0, stop_s=30.0)
