@@ -22,6 +22,7 @@ from testcontainers.core.docker_client import DockerClient
 
 from twinforge.errors import MissingToolError, SmokeError
 from twinforge.smoke.confinement import BRIDGE, NO_NETWORK, Confinement
+from twinforge.smoke.mounts import Bind, Mount, mode_of, source_of
 from twinforge.smoke.running import LOOPBACK, STOPPED, Running, asking, read_entries
 
 if TYPE_CHECKING:
@@ -53,24 +54,6 @@ class ImageFacts:
     path: tuple[str, ...]
     user: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """A named volume and the folder at which a container sees it."""
-
-    volume: str
-    place: str
-    read_only: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Bind:
-    """A folder of the engine's machine, and the place at which a container sees it."""
-
-    folder: Path
-    place: str
-    read_only: bool = False
 
 
 class Containers:
@@ -157,7 +140,7 @@ class Containers:
     @contextmanager
     def created(self, image_id: str, *, mounts: Sequence[Mount | Bind] = ()) -> Iterator[Container]:
         """Make a container that is not started, and remove it at the end."""
-        volumes = {_source(one): {"bind": one.place, "mode": _mode(one)} for one in mounts}
+        volumes = {source_of(one): {"bind": one.place, "mode": mode_of(one)} for one in mounts}
         with asking():
             container = self._client.client.containers.create(
                 image_id, ["train"], labels=self._labels, network=NO_NETWORK, volumes=volumes
@@ -242,7 +225,7 @@ class Containers:
             ports = cast("dict[str, Any]", container.ports)
             ports[f"{port}/tcp"] = (LOOPBACK, published or None)
         for mount in mounts:
-            container.with_volume_mapping(_source(mount), mount.place, _mode(mount))
+            container.with_volume_mapping(source_of(mount), mount.place, mode_of(mount))
         for folder, settings in confined.folders_in_memory().items():
             container.with_tmpfs_mount(folder, settings)
         if opt_ml is not None:
@@ -333,14 +316,6 @@ def _is_executable(container: Container, place: str) -> bool:
             return bool(stat["mode"] & EXECUTABLE) and not stat["mode"] & _IS_DIRECTORY
         place = stat["linkTarget"]
     return False
-
-
-def _source(mount: Mount | Bind) -> str:
-    return mount.volume if isinstance(mount, Mount) else str(mount.folder)
-
-
-def _mode(mount: Mount | Bind) -> str:
-    return "ro" if mount.read_only else "rw"
 
 
 def _of_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
