@@ -269,6 +269,8 @@ def test_serve_that_is_not_executable_fails_before_it_is_started(forge: Forge) -
     assert list(failed(report)) == ["programs"]
     assert "no executable 'serve' on the PATH /program:" in failed(report)["programs"]
     assert not_run(report) == {
+        "train",
+        "train.fails-properly",
         "serve.ping",
         "serve.invocations[0]",
         "serve.invocations[1]",

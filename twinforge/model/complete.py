@@ -24,26 +24,24 @@ from twinforge.model.matrix import (
 from twinforge.model.merge import change_smoke, merge_packages, merge_system
 from twinforge.model.recipe import (
     AptPackage,
-    Invocation,
     Override,
     Package,
     Recipe,
-    Smoke,
     SmokeChange,
     SystemPackages,
-    TrainSmoke,
     Twin,
 )
 from twinforge.model.recipe_file import ConditionalPart, TwinPart
 from twinforge.model.reference import Reference
 from twinforge.model.registries import complete_registries
+from twinforge.model.smoke import complete_smoke, complete_smoke_change
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from twinforge.model.condition import Condition
     from twinforge.model.matrix_file import BasePart, MatrixFile
-    from twinforge.model.recipe_file import OverridePart, RecipeFile, SmokePart
+    from twinforge.model.recipe_file import OverridePart, RecipeFile
     from twinforge.model.source import Source
     from twinforge.yamlfile import Where
 
@@ -72,7 +70,7 @@ def complete_recipe(source: Source[RecipeFile], parent: Recipe | None = None) ->
         program=own.program if "program" in given else parent.program,
         env={**parent.env, **own.env},
         template=own.template if "template" in given else parent.template,
-        smoke=change_smoke(parent.smoke, _smoke_change(file.smoke)),
+        smoke=change_smoke(parent.smoke, complete_smoke_change(file.smoke)),
         place=own.place,
         axes=tuple({axis.name: axis for axis in (*parent.axes, *own.axes)}.values()),
         overrides=(*parent.overrides, *own.overrides),
@@ -168,7 +166,7 @@ def _own_recipe(source: Source[RecipeFile]) -> Recipe:
         program=file.program.rstrip("/"),
         env=dict(file.env),
         template=file.template,
-        smoke=_smoke(file.smoke),
+        smoke=complete_smoke(file.smoke),
         place=source.place("recipe"),
         axes=complete_axes(source),
         overrides=(
@@ -200,7 +198,7 @@ def _overrides(source: AnySource, parts: Sequence[OverridePart]) -> Iterator[Ove
             dict(part.env),
             tuple(package for _, package, _ in packages),
             SystemPackages(_apt(part.system.packages), _apt(part.system.cuda)),
-            _smoke_change(part.smoke),
+            complete_smoke_change(part.smoke),
         )
 
 
@@ -228,34 +226,6 @@ def _packages(
 
 def _apt(packages: Sequence[str]) -> tuple[AptPackage, ...]:
     return tuple(AptPackage(*parse_apt_package(package)) for package in packages)
-
-
-def _smoke_change(part: SmokePart) -> SmokeChange:
-    whole, given = _smoke(part), part.model_fields_set
-    return SmokeChange(
-        whole.train if "train" in given else None,
-        whole.invocations if "invocations" in given else None,
-        whole.startup_s if "startup_s" in given else None,
-    )
-
-
-def _smoke(part: SmokePart) -> Smoke:
-    train = None
-    if part.train:
-        train = TrainSmoke(dict(part.train.channels), dict(part.train.hyperparameters))
-    invocations = tuple(
-        Invocation(
-            content_type=one.content_type,
-            body=one.body,
-            status=one.status,
-            accept=one.accept,
-            json=dict(one.json_values),
-            labels=one.labels,
-            accuracy=float(one.accuracy),
-        )
-        for one in part.invocations
-    )
-    return Smoke(train, invocations, part.startup_s)
 
 
 def _base(source: Source[MatrixFile], name: str, part: BasePart) -> Base:

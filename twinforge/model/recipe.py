@@ -6,7 +6,7 @@ no ``None`` that means "not decided yet".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AptPackage",
+    "CommandSmoke",
     "Invocation",
     "Override",
     "Package",
+    "PairSmoke",
     "Recipe",
+    "SeverityChange",
     "Smoke",
     "SmokeChange",
+    "StopSmoke",
     "SystemPackages",
     "TrainSmoke",
     "Twin",
@@ -73,11 +77,29 @@ class SystemPackages:
 
 
 @dataclass(frozen=True, slots=True)
+class StopSmoke:
+    """How a training run is made long enough to be stopped in its middle.
+
+    ``hyperparameters`` come on top of the run's own. The stop comes when a line of the log matches
+    the regular expression ``after``, or after half the time of a whole run where that is empty.
+    """
+
+    hyperparameters: Mapping[str, str] = field(default_factory=dict)
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TrainSmoke:
-    """A training run that a built image must finish; channel paths are relative to the project."""
+    """A training run that a built image must finish; channel paths are relative to the project.
+
+    ``resumes`` is a regular expression that the log of a run that goes on from checkpoints matches;
+    empty where the program keeps none.
+    """
 
     channels: Mapping[str, str]
     hyperparameters: Mapping[str, str]
+    stop: StopSmoke = field(default_factory=StopSmoke)
+    resumes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +121,59 @@ class Invocation:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandSmoke:
+    """A command that must end with ``status`` in the image, in a container without a network.
+
+    What it prints must match the regular expression ``prints``, unless that is empty.
+    """
+
+    name: str
+    run: tuple[str, ...]
+    status: int
+    prints: str
+
+
+@dataclass(frozen=True, slots=True)
+class PairSmoke:
+    """How far numbers of the CPU and the CUDA image's answers may lie apart."""
+
+    absolute: float = 1e-6
+    relative: float = 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class SeverityChange:
+    """Another severity of a check, ``error`` or ``warning``, and the reason."""
+
+    severity: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class Smoke:
-    """What a built image must do before it may be pushed; ``startup_s`` is the time to ``/ping``."""
+    """What a built image must do before it may be pushed.
+
+    Attributes:
+        train: A training run, where the image trains.
+        invocations: Requests, in order.
+        startup_s: The time to the first good ``/ping``.
+        stop_s: The time from SIGTERM to the end of ``serve``.
+        user: As whom the containers run; empty for the image's own.
+        read_only_root: Whether train and serve must also work on a read-only root file system.
+        severities: Other severities, by the check's id.
+        commands: What else must succeed in the image.
+        pair: How far the answers of the CPU and the CUDA image may lie apart.
+    """
 
     train: TrainSmoke | None
     invocations: tuple[Invocation, ...]
     startup_s: int
+    stop_s: int = 30
+    user: str = ""
+    read_only_root: bool = False
+    severities: Mapping[str, SeverityChange] = field(default_factory=dict)
+    commands: tuple[CommandSmoke, ...] = ()
+    pair: PairSmoke = field(default_factory=PairSmoke)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +183,12 @@ class SmokeChange:
     train: TrainSmoke | None
     invocations: tuple[Invocation, ...] | None
     startup_s: int | None
+    stop_s: int | None = None
+    user: str | None = None
+    read_only_root: bool | None = None
+    severities: Mapping[str, SeverityChange] | None = None
+    commands: tuple[CommandSmoke, ...] | None = None
+    pair: PairSmoke | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,16 +13,12 @@ from twinforge.model.fields import (
     AsWritten,
     AxisName,
     AxisValue,
-    ChannelName,
     Distribution,
     DistributionName,
     EnvName,
     FilePath,
     IndexUrl,
-    JsonPointer,
-    JsonValue,
     Line,
-    MediaType,
     ReleaseVersion,
     RequirementText,
     ResourceName,
@@ -31,20 +27,18 @@ from twinforge.model.fields import (
     Step,
 )
 from twinforge.model.part import AXES, WHEN, Part
+from twinforge.model.smoke_file import SmokePart
 
 __all__ = [
     "ConditionalPart",
     "HeirFile",
-    "InvocationPart",
     "OverridePart",
     "OverridePythonPart",
     "PackagePart",
     "ParityPart",
     "PythonPart",
     "RecipeFile",
-    "SmokePart",
     "SystemPart",
-    "TrainPart",
     "TwinPart",
 ]
 
@@ -110,51 +104,6 @@ class SystemPart(Part):
 
     packages: tuple[AptText, ...] = Field(default=(), description="For every variant.")
     cuda: tuple[AptText, ...] = Field(default=(), description="For variants with CUDA only.")
-
-
-class TrainPart(Part):
-    """A training run that a built image must finish."""
-
-    channels: dict[ChannelName, FilePath] = Field(
-        default={}, description="Channels and the folders of the project that fill them."
-    )
-    hyperparameters: dict[Sentence, AsWritten] = Field(
-        default={}, description="Passed as strings, as they are written here."
-    )
-
-
-class InvocationPart(Part):
-    """A request that a serving image must answer."""
-
-    content_type: MediaType = Field(description="The Content-Type of the request.")
-    body: FilePath = Field(description="The file of the project that is sent.")
-    accept: MediaType = Field(
-        default="", description="The Accept header; none is sent when it is empty."
-    )
-    status: int = Field(default=200, ge=100, le=599, description="The HTTP status of the answer.")
-    json_values: dict[JsonPointer, JsonValue] = Field(
-        default={},
-        alias="json",
-        description="JSON pointers into the answer and the values that must stand there.",
-    )
-    labels: FilePath = Field(
-        default="", description="A file with a JSON array that the answer must agree with."
-    )
-    accuracy: float = Field(
-        default=1.0, ge=0, le=1, description="The share of the labels that must agree."
-    )
-
-
-class SmokePart(Part):
-    """What a built image must do before it may be pushed."""
-
-    train: TrainPart | None = Field(default=None, description="A training run.")
-    invocations: tuple[InvocationPart, ...] = Field(
-        default=(), description="Requests, sent in this order."
-    )
-    startup_s: int = Field(
-        default=480, ge=1, le=3600, description="Seconds until `/ping` must answer."
-    )
 
 
 class OverridePythonPart(Part):

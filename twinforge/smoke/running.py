@@ -24,6 +24,7 @@ __all__ = ["LOOPBACK", "STOPPED", "Running", "asking"]
 
 LOOPBACK = "127.0.0.1"
 POLL_S = 0.05
+_NOT_RUNNING = (404, 409, 500)  # how engines say that there are no processes to list
 STOPPED = "the smoke was stopped"
 
 
@@ -31,11 +32,18 @@ class Running:
     """A container that was started."""
 
     def __init__(
-        self, container: Container, *, started: float, port: int, cancelled: threading.Event
+        self,
+        container: Container,
+        *,
+        started: float,
+        port: int,
+        cancelled: threading.Event,
+        host: str = LOOPBACK,
     ) -> None:
         self._container = container
         self._started = started
         self._port = port
+        self._host = host
         self._cancelled = cancelled
 
     @property
@@ -45,8 +53,13 @@ class Running:
 
     @property
     def url(self) -> str:
-        """Where its published port is reached from here."""
-        return f"http://{LOOPBACK}:{self._port}"
+        """Where its port is reached from here."""
+        return f"http://{self._host}:{self._port}"
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where its port is reached from here, for sockets."""
+        return self._host, self._port
 
     def exit_status(self) -> int | None:
         """Return its exit status, or None while it runs."""
@@ -75,6 +88,23 @@ class Running:
         """Send SIGTERM to its first process."""
         with asking():
             self._container.kill(signal="SIGTERM")
+
+    def processes(self) -> tuple[str, ...]:
+        """Return the command lines of what runs in it, its first process first; none when it ended."""
+        with asking():
+            try:
+                table = self._container.top(ps_args="-eo pid,args")
+            except APIError as error:
+                if error.status_code in _NOT_RUNNING:
+                    return ()
+                raise
+        return tuple(str(row[-1]) for row in table["Processes"])
+
+    def changes(self) -> tuple[str, ...]:
+        """Return the paths that are other than in its image, sorted; mounts are not looked into."""
+        with asking():
+            found = self._container.diff() or []
+        return tuple(sorted(change["Path"] for change in found))
 
     def logs(self) -> str:
         """Return all that it printed, in the order in which it did."""

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from twinforge.model.recipe import Invocation, Smoke, TrainSmoke
-from twinforge.smoke.contract import RULES, Check, SmokeReport, invocation_check, required_checks
+from twinforge.smoke.contract import Check, SmokeReport, invocation_check, required_checks
+from twinforge.smoke.rules import load_rules
 
 TRAIN = TrainSmoke({"training": "data"}, {})
 ASK = Invocation("text/csv", "body.csv", 200, "", {}, "", 0.0)
@@ -64,8 +65,8 @@ def test_a_report_that_neither_trained_nor_served_has_not_passed() -> None:
 
 
 def test_every_rule_says_what_and_who_says_so() -> None:
-    assert len({rule.id for rule in RULES}) == len(RULES)
-    for rule in RULES:
+    assert len({rule.id for rule in load_rules()}) == len(load_rules())
+    for rule in load_rules():
         assert rule.what.endswith(".")
         assert rule.source
 
