@@ -7,6 +7,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from twinforge.model.rules import applies
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -18,12 +20,20 @@ if TYPE_CHECKING:
 
 __all__ = ["checks_digest", "checks_digests", "smoked"]
 
-_CHECKS_VERSION = 1
+_CHECKS_VERSION = 2
 """Goes up when images must be smoked again because the checks themselves changed."""
 
 
-def checks_digest(workspace: Workspace, recipe: Recipe) -> str:
-    """Return the digest of all that is asked of an image: the checks and the files they use."""
+def checks_digest(
+    workspace: Workspace, recipe: Recipe, serves: Iterable[tuple[str, str]] = ()
+) -> str:
+    """Return the digest of all that is asked of an image: the checks and the files they use.
+
+    Args:
+        workspace: The project.
+        recipe: The variant's own.
+        serves: Use and type of the instances on which the image has to run.
+    """
     smoke_spec = recipe.smoke
     paths = [case.body for case in smoke_spec.invocations]
     paths += [case.labels for case in smoke_spec.invocations if case.labels]
@@ -35,19 +45,27 @@ def checks_digest(workspace: Workspace, recipe: Recipe) -> str:
             if file.is_file():
                 relative = file.relative_to(workspace.root).as_posix()
                 files[relative] = hashlib.sha256(file.read_bytes()).hexdigest()
-    document = {"version": _CHECKS_VERSION, "smoke": asdict(smoke_spec), "files": files}
+    document = {
+        "version": _CHECKS_VERSION,
+        "smoke": asdict(smoke_spec),
+        "files": files,
+        "serves": sorted(serves),
+    }
     text = json.dumps(document, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def checks_digests(workspace: Workspace, variants: Iterable[Variant]) -> dict[str, str]:
     """Return the digest of what is asked of each variant's image, by the variant's id."""
-    known: dict[tuple[str, tuple[Override, ...]], str] = {}
+    known: dict[tuple[str, tuple[Override, ...], tuple[tuple[str, str], ...]], str] = {}
     digests = {}
     for variant in variants:
-        same = (variant.recipe, variant.overrides)
+        matrix = workspace.project.matrix
+        serves = tuple((r.use, r.instance) for r in matrix.serves if applies(r, variant.words))
+        same = (variant.recipe, variant.overrides, serves)
         if same not in known:
-            known[same] = checks_digest(workspace, workspace.project.recipe_for(variant))
+            recipe = workspace.project.recipe_for(variant)
+            known[same] = checks_digest(workspace, recipe, serves)
         digests[variant.id] = known[same]
     return digests
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from twinforge.api.building import BuildOptions, plan
 from twinforge.api.checks import checks_digests, smoked
+from twinforge.api.devices import device_asked
 from twinforge.api.rendering import locked_variant
 from twinforge.build.ledger import Smoked
 from twinforge.build.scheduler import Outcome, run_all
@@ -68,17 +69,19 @@ def _smoke_node(
     recipe = workspace.project.recipe_for(variant)
     tell(Event("smoke", variant.id, State.STARTED))
     start = time.monotonic()
+    lock = locked_variant(workspace, variant)
     try:
         report = run_smoke(
             node.image_id,
             recipe,
             variant,
-            {wheel.name: wheel.version for wheel in locked_variant(workspace, variant).wheels},
+            {wheel.name: wheel.version for wheel in lock.wheels},
             root=workspace.root,
             engine=workspace.engine,
             listener=tell,
             log=workspace.log_path("smoke", variant),
             cancelled=cancelled,
+            device=device_asked(workspace, variant, lock),
         )
     except TwinforgeError as error:
         tell(Event("smoke", variant.id, State.FAILED, error.message.partition("\n")[0]))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from twinforge.errors import SmokeError
 from twinforge.smoke.confinement import Confinement
+from twinforge.smoke.device import CPU
 from twinforge.smoke.optml import HOST_NAME, TRAIN_ENV
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from twinforge.model.variant import Variant
     from twinforge.smoke.container import Bind, Containers, ImageFacts, Mount
     from twinforge.smoke.contract import Limits
+    from twinforge.smoke.device import DeviceAsked
     from twinforge.smoke.record import Record
     from twinforge.smoke.running import Running
 
@@ -50,6 +52,8 @@ class Bench:
         network: A network without a way out, from which this machine reaches containers.
         partner: The id of the CPU image of the same kind; empty where there is none to compare.
         record: Takes the checks, and what containers print.
+        device: For which CUDA and GPUs the image is.
+        gpus: Whether its containers get the machine's GPUs.
         train_s: How long the training run took; 0 before it.
         ping_s: From the start of ``serve`` to its first good answer; 0 before it.
     """
@@ -65,6 +69,8 @@ class Bench:
     network: str
     partner: str
     record: Record
+    device: DeviceAsked = CPU
+    gpus: bool = False
     train_s: float = 0.0
     ping_s: float = 0.0
 
@@ -84,12 +90,12 @@ class Bench:
     @property
     def training(self) -> Confinement:
         """How training runs are confined: without a network."""
-        return Confinement(user=self.recipe.smoke.user)
+        return Confinement(user=self.recipe.smoke.user, gpus=self.gpus)
 
     @property
     def serving(self) -> Confinement:
         """How serving is confined: only this machine reaches it, and it reaches nothing."""
-        return Confinement(network=self.network, user=self.recipe.smoke.user)
+        return Confinement(network=self.network, user=self.recipe.smoke.user, gpus=self.gpus)
 
     def body(self, invocation: Invocation) -> bytes:
         """Return the body of one of the recipe's requests.

@@ -11,7 +11,7 @@ import tempfile
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -23,6 +23,7 @@ from testcontainers.core.docker_client import DockerClient
 from twinforge.errors import MissingToolError, SmokeError
 from twinforge.smoke.confinement import BRIDGE, NO_NETWORK, Confinement
 from twinforge.smoke.running import LOOPBACK, STOPPED, Running, asking
+from twinforge.smoke.stream import as_stream
 
 if TYPE_CHECKING:
     import threading
@@ -37,6 +38,7 @@ __all__ = ["LABEL", "Bind", "Containers", "ImageFacts", "Mount", "open_container
 
 LABEL = "io.twinforge.smoke"
 API_TIMEOUT_S = 120
+EXPORT_BYTES = 1 << 20
 EXECUTABLE = 0o111
 _IS_DIRECTORY = 1 << 31  # of Go's file modes, in which the engine speaks
 _LINKS = 8
@@ -44,7 +46,7 @@ _LINKS = 8
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What an image says of itself; ``path`` is its PATH, split."""
+    """What an image says of itself; ``path`` is its PATH, ``library_path`` its LD_LIBRARY_PATH."""
 
     id: str
     entrypoint: tuple[str, ...]
@@ -52,6 +54,7 @@ class ImageFacts:
     path: tuple[str, ...]
     user: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    library_path: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,7 @@ class Containers:
             path=tuple(part for part in variables.get("PATH", "").split(":") if part),
             user=config.get("User") or "",
             labels=config.get("Labels") or {},
+            library_path=tuple(variables.get("LD_LIBRARY_PATH", "").split(":")),
         )
 
     @contextmanager
@@ -166,6 +170,30 @@ class Containers:
         finally:
             with asking(), suppress(NotFound):
                 container.remove(force=True, v=True)
+
+    @contextmanager
+    def files(self, image_id: str) -> Iterator[IO[bytes]]:
+        """Give all files of an image as a tar stream, which is read once, from front to back.
+
+        Nothing is run, and nothing is kept: an image may be bigger than the memory.
+        """
+        with self.created(image_id) as container, asking():
+            # Its annotation says that it gives text; what comes is bytes.
+            chunks = cast("Iterator[bytes]", container.export(chunk_size=EXPORT_BYTES))
+            yield as_stream(chunks)
+
+    def offers_gpus(self) -> bool:
+        """Whether the engine can give a container the machine's GPUs.
+
+        Source: https://docs.docker.com/reference/api/engine/ (GET /info: Runtimes, and
+        DiscoveredDevices from 1.50 on)
+        """
+        with asking():
+            about = self._client.client.info()
+        devices = [str(one.get("ID", "")) for one in about.get("DiscoveredDevices") or []]
+        return "nvidia" in (about.get("Runtimes") or {}) or any(
+            name.startswith("nvidia.com/gpu=") for name in devices
+        )
 
     def find_programs(self, facts: ImageFacts, names: Sequence[str]) -> Mapping[str, str]:
         """Return where on the image's PATH each program is; those that are nowhere are absent.

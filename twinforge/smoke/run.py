@@ -12,6 +12,7 @@ from twinforge.smoke.checks import GROUPS
 from twinforge.smoke.choice import EVERYTHING, choose
 from twinforge.smoke.container import open_containers
 from twinforge.smoke.contract import CONTRACT_LIMITS, SmokeReport, is_silent, required
+from twinforge.smoke.device import CPU
 from twinforge.smoke.record import Record
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from twinforge.smoke.checks import Group
     from twinforge.smoke.choice import Choice
     from twinforge.smoke.contract import Asked, Limits
+    from twinforge.smoke.device import DeviceAsked
 
 __all__ = ["run_smoke"]
 
@@ -45,6 +47,7 @@ def run_smoke(  # noqa: PLR0913 - what is smoked, and what it is smoked with
     cancelled: threading.Event | None = None,
     choice: Choice = EVERYTHING,
     partner: str = "",
+    device: DeviceAsked = CPU,
 ) -> SmokeReport:
     """Check an image against SageMaker's contract and its recipe; several may run at once.
 
@@ -61,6 +64,8 @@ def run_smoke(  # noqa: PLR0913 - what is smoked, and what it is smoked with
         cancelled: Set by another thread, ends the smoke early; what did not run did not pass.
         choice: Which checks are done; those that they need are done too.
         partner: Of a CUDA image, the CPU image of the same kind, to be compared with.
+        device: For which CUDA and GPUs the image is to be; where it has CUDA and the engine offers
+            the machine's GPUs, it runs with them.
 
     Returns:
         One check per rule that applies, passed or not; a failed check is not an exception.
@@ -89,6 +94,8 @@ def run_smoke(  # noqa: PLR0913 - what is smoked, and what it is smoked with
                 network=network,
                 partner=partner,
                 record=record,
+                device=device,
+                gpus=bool(variant.accelerator.cuda) and containers.offers_gpus(),
             )
             for name, checks in groupby(asked, key=lambda one: one.rule.group):
                 if name == _IMAGE or not silent:

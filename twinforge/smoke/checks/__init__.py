@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
 from twinforge.smoke.bench import Bench, Step
+from twinforge.smoke.checks.binaries import binary_checks
 from twinforge.smoke.checks.image import image_checks
 from twinforge.smoke.checks.serve import serve_checks
 from twinforge.smoke.checks.train import train_checks
@@ -21,6 +22,7 @@ Group = Callable[[Bench], AbstractContextManager[Mapping[str, Step]]]
 
 GROUPS: Mapping[str, Group] = {
     "image": image_checks,
+    "binaries": binary_checks,
     "train": train_checks,
     "serve": serve_checks,
 }

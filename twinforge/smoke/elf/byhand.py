@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["OPTIONAL", "PRELOADED", "Optional", "Preloaded", "optional_for", "preloaded_for"]
+__all__ = [
+    "OPTIONAL",
+    "PARTIAL",
+    "PRELOADED",
+    "Optional",
+    "Partial",
+    "Preloaded",
+    "optional_for",
+    "partial_for",
+    "preloaded_for",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +43,15 @@ class Optional:
 
     file: str
     needs: str
+    why: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """A file that has code for some GPUs only, by intention, and why that is enough."""
+
+    file: str
     why: str
     source: str
 
@@ -69,6 +88,14 @@ OPTIONAL = (
     ),
 )
 
+PARTIAL: tuple[Partial, ...] = ()
+"""Files whose code for GPUs is not for all that their package runs on."""
+
+
+def partial_for(file: str) -> Partial | None:
+    """Return why a file need not have code for every GPU, or None."""
+    return next((one for one in PARTIAL if fnmatchcase(file, one.file)), None)
+
 
 def preloaded_for(file: str) -> Iterator[Preloaded]:
     """Give the records for a file, relative to ``site-packages``."""
@@ -78,10 +105,6 @@ def preloaded_for(file: str) -> Iterator[Preloaded]:
 def optional_for(file: str, needed: str) -> Optional | None:
     """Return why a file can do without a library, or None."""
     return next(
-        (
-            one
-            for one in OPTIONAL
-            if fnmatchcase(file, one.file) and fnmatchcase(needed, one.needs)
-        ),
+        (one for one in OPTIONAL if fnmatchcase(file, one.file) and fnmatchcase(needed, one.needs)),
         None,
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from twinforge.smoke.elf.byhand import optional_for, preloaded_for
 from twinforge.smoke.elf.search import Loaded, Search, parse_configuration
+from twinforge.smoke.elf.tell import refuse
 from twinforge.smoke.elf.versions import is_driver
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from twinforge.smoke.elf.tree import Tree
 
-__all__ = ["Closure", "Missing", "close"]
+__all__ = ["Closure", "Missing", "close", "judge_closure"]
 
 _EXTENSION = re.compile(r".*\.(?:cpython-[^/]*|abi3)\.so")
 _SITE = re.compile(r"(?P<site>.*/(?:site|dist)-packages)/(?P<file>.+)")
@@ -88,6 +89,26 @@ def close(tree: Tree, library_path: Sequence[str] = ()) -> Closure:
     )
 
 
+def judge_closure(tree: Tree, closure: Closure) -> str:
+    """Return in a few words that all that an image's binaries need is in it, or is the driver's.
+
+    Raises:
+        SmokeError: Something is missing, or a library can't be read.
+    """
+    broken = [
+        f"{path} can't be loaded: {why}"
+        for path, why in sorted(tree.broken.items())
+        if ".so" in posixpath.basename(path)
+    ]
+    refuse([*broken, *map(str, closure.missing)])
+    lines = [f"{closure.files} binaries find what they need"]
+    if closure.driver:
+        lines[0] += f", {len(closure.driver)} of them the driver's libraries on the host"
+    lines += [f"found by a framework's own means: {source}" for source in closure.by_hand]
+    lines += [f"not there and not needed: {what}" for what in closure.optional]
+    return "\n".join(lines)
+
+
 def _is_extension(path: str) -> bool:
     return _EXTENSION.fullmatch(path) is not None
 
@@ -135,7 +156,9 @@ class _Walk:
         for one in by.chain:
             inside = _SITE.fullmatch(one.real)
             for record in preloaded_for(inside["file"]) if inside else ():
-                for path in self._candidates(inside["site"] if inside else "", record.folders, needed):
+                for path in self._candidates(
+                    inside["site"] if inside else "", record.folders, needed
+                ):
                     if self._search.is_loadable(path, by):
                         self.by_hand.add(record.source)
                         return path
@@ -161,7 +184,7 @@ class _Walk:
             self.missing.add(Missing(by.real, needed, hint=self._hint(needed)))
 
     def _hint(self, needed: str) -> str:
-        there = next(self._named(needed), "")
+        there = next((path for path in self._named(needed) if self._tree.resolve(path)), "")
         if posixpath.dirname(there) in parse_configuration(self._tree.texts):
             return f"{there} is there and not in /etc/ld.so.cache: run ldconfig"
         return f"there is {there}, where the loader does not look" if there else ""

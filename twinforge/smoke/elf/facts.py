@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from twinforge.compat.facts import Dotted
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from twinforge.compat.facts import Dotted
 
 __all__ = ["NO_CODE", "ElfFacts", "GpuCode", "Machine"]
 

@@ -82,7 +82,10 @@ class _Entry(NamedTuple):
 
 def read_fatbin(data: mmap | bytes, start: int, end: int) -> GpuCode:
     """Return what the containers between two places of a file hold; data that is none is skipped."""
-    binary, exact, ptx, toolkits = set(), set(), set(), set()
+    binary: set[Dotted] = set()
+    exact: set[Dotted] = set()
+    ptx: set[Dotted] = set()
+    toolkits: set[str] = set()
     seen: set[tuple[int, ...]] = set()
     for entry in _entries(data, start, end):
         capability = _capability(entry.arch)
@@ -96,7 +99,13 @@ def read_fatbin(data: mmap | bytes, start: int, end: int) -> GpuCode:
             seen.add(alike)
             toolkits.add(_toolkit(data, entry))
     toolkits.discard("")
-    return GpuCode(*map(frozenset, (binary, exact - binary, ptx, toolkits)), has_sections=True)
+    return GpuCode(
+        frozenset(binary),
+        frozenset(exact - binary),
+        frozenset(ptx),
+        frozenset(toolkits),
+        has_sections=True,
+    )
 
 
 def _entries(data: mmap | bytes, start: int, end: int) -> Iterator[_Entry]:

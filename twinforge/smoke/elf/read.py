@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from struct import error as StructError
-from struct import unpack_from
+import struct
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -30,6 +29,8 @@ _WEAK = 0x2  # VER_FLG_WEAK: the loader only warns
 _BASE = 0x1  # VER_FLG_BASE: the library's own name, no version
 _LOADED = ("ET_DYN", "ET_EXEC")
 _LARGEST_FUNCTION = 8192
+_SENSELESS = (AttributeError, LookupError, TypeError, UnicodeError, ValueError)
+"""What the library stumbles over where numbers in a file lead nowhere."""
 
 
 class BrokenElfError(Exception):
@@ -47,7 +48,7 @@ def read_elf(data: bytes | mmap) -> ElfFacts:
     """
     try:
         return _Reader(data).facts()
-    except (ELFError, ConstructError, ValueError, KeyError, OverflowError, IndexError) as error:
+    except (ELFError, ConstructError, struct.error, ArithmeticError, *_SENSELESS) as error:
         raise BrokenElfError(str(error)) from error
 
 
@@ -73,7 +74,7 @@ class _Reader:
         order = "<" if elf.little_endian else ">"
         found = {}
         for number in range(count):
-            (place,) = unpack_from(f"{order}I", self._data, start + number * size)
+            (place,) = struct.unpack_from(f"{order}I", self._data, start + number * size)
             name = text[place : text.index(b"\0", place)]
             found[name.decode("ascii", "replace")] = number
         return found

@@ -60,10 +60,7 @@ class Search:
 
         A library of another machine is passed over, as the loader does.
         """
-        if "/" in name:
-            candidates = self._expand(name, by)
-        else:
-            candidates = self._candidates(name, by)
+        candidates = self._expand(name, by) if "/" in name else self._candidates(name, by)
         for path in candidates:
             if self.is_loadable(path, by):
                 return path

@@ -21,6 +21,7 @@ from twinforge.smoke.elf.read import ELF_MAGIC, BrokenElfError, read_elf
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
     from twinforge.smoke.elf.facts import ElfFacts
 
 __all__ = ["Tree", "read_tree"]
@@ -125,10 +126,11 @@ def read_tree(stream: IO[bytes]) -> Tree:
         message = f"the image's files can't be read: {error}"
         raise SmokeError(message) from error
     return Tree(
-        *(MappingProxyType(one) for one in (sizes, links)),
-        elves=MappingProxyType(elves),
-        broken=MappingProxyType(broken),
-        texts=MappingProxyType(texts),
+        MappingProxyType(sizes),
+        MappingProxyType(links),
+        MappingProxyType(elves),
+        MappingProxyType(broken),
+        MappingProxyType(texts),
     )
 
 

@@ -19,11 +19,12 @@ __all__ = [
     "family_of",
     "is_driver",
     "major_of",
+    "number_of",
     "read_version",
     "teller_of",
 ]
 
-CUDA_RELEASED = frozenset({"cudart", "cublas", "cublasLt", "nvrtc", "nvJitLink", "nvToolsExt"})
+CUDA_RELEASED = frozenset({"cudart", "cublas", "cublasLt", "nvrtc", "nvJitLink"})
 """Families whose number after ``.so`` is the major (CUDA 10 and older: the release) of CUDA.
 
 Others count for themselves: ``libcufft.so.11`` and ``libcusolver.so.11`` are of CUDA 12.
@@ -54,12 +55,10 @@ _FAMILIES = (
 )
 _NAMED = re.compile(
     rf"lib(?P<family>{'|'.join(_FAMILIES)}|cudnn(?:_[a-z_]+)?|npp[a-z]+|nvrtc-builtins)"
-    r"\.so(?:\.(?P<number>[0-9.]+))?"
+    r"(?:-[0-9a-f]{8})?\.so(?:\.(?P<number>[0-9.]+))?"
 )
 
-DRIVER = re.compile(
-    r"lib(?:cuda|cudadebugger|nvcuvid|nvoptix|nvidia-[a-z0-9-]+)\.so(?:\.[0-9.]+)?"
-)
+DRIVER = re.compile(r"lib(?:cuda|cudadebugger|nvcuvid|nvoptix|nvidia-[a-z0-9-]+)\.so(?:\.[0-9.]+)?")
 """Libraries that come with the driver, and so from the host.
 
 Source: https://github.com/NVIDIA/libnvidia-container/blob/main/src/nvc_info.c (utility_libs,
@@ -118,8 +117,10 @@ _TELLERS = (
 def family_of(name: str) -> str:
     """Return which of CUDA's libraries a file or soname is, or nothing.
 
-    >>> family_of("libcublasLt.so.12"), family_of("libcudnn_ops.so.9"), family_of("libm.so.6")
-    ('cublasLt', 'cudnn_ops', '')
+    A wheel that carries a copy of its own may have a checksum in its name.
+
+    >>> family_of("libcublasLt.so.12"), family_of("libcudart-d0da41ae.so.11.0"), family_of("libm.so.6")
+    ('cublasLt', 'cudart', '')
     """
     named = _NAMED.fullmatch(name)
     return named["family"] if named else ""
@@ -131,8 +132,17 @@ def major_of(name: str) -> str:
     >>> major_of("libcudart.so.11.8.89"), major_of("libcudart.so")
     ('11', '')
     """
+    return number_of(name).partition(".")[0]
+
+
+def number_of(name: str) -> str:
+    """Return all numbers after ``.so``: the whole version, where the file is named by it.
+
+    >>> number_of("libcudart.so.11.8.89")
+    '11.8.89'
+    """
     named = _NAMED.fullmatch(name)
-    return (named["number"] or "").partition(".")[0] if named else ""
+    return (named["number"] or "") if named else ""
 
 
 def is_driver(name: str) -> bool:

@@ -1,0 +1,89 @@
+"""Whether the CUDA libraries in an image are of the versions that were asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from packaging.version import InvalidVersion, Version
+
+from twinforge.smoke.elf.tell import refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from twinforge.smoke.device import DeviceAsked
+    from twinforge.smoke.elf.binaries import Binaries, CudaLibrary
+
+__all__ = ["judge_pins"]
+
+_CUDART = "cudart"
+_CUDNN = "cudnn"
+_RELEASE = 2
+
+
+def judge_pins(binaries: Binaries, asked: DeviceAsked) -> str:
+    """Return in a few words of which versions the CUDA libraries of an image are.
+
+    What a file says of itself must be the version of the package that it came with, and that must
+    be the locked one; cuDNN and the runtime must be those of the accelerator.
+
+    Raises:
+        SmokeError: One of them is not.
+    """
+    found: list[str] = []
+    versions: dict[str, None] = {}
+    for library in binaries.cuda_libraries:
+        found += _differences(library, asked)
+        version = library.version or _upstream(library)
+        versions[f"{library.family} {version or 'of an unknown version'}"] = None
+    refuse(list(dict.fromkeys(found)))
+    return f"as pinned: {', '.join(versions)}" if versions else "none of CUDA's libraries is there"
+
+
+def _differences(library: CudaLibrary, asked: DeviceAsked) -> Iterator[str]:
+    owner, upstream = library.owner, _upstream(library)
+    if library.version and upstream and not _is_of(upstream, library.version):
+        yield f"{library} says of itself that it is {library.version}"
+    version = library.version or upstream
+    pins = asked.wheels if owner.kind == "wheel" else asked.apt
+    pinned = pins.get(owner.name, "")
+    if pinned and not _same(pinned, owner.version):
+        yield f"{library} is {owner.version}, pinned is {pinned}"
+    if not version:
+        return
+    wanted = ""
+    if library.family.startswith(_CUDNN):
+        wanted = asked.cudnn
+    elif library.family == _CUDART:
+        wanted = ".".join(asked.cuda.split(".")[:_RELEASE])
+    if wanted and not _is_of(version, wanted):
+        yield f"{library} is {version}, the accelerator's is {wanted}"
+
+
+def _upstream(library: CudaLibrary) -> str:
+    """Return the upstream part of the version of the package that a library came with.
+
+    Debian builds its packages of CUDA from NVIDIA's releases: ``11.8.89~11.8.0-5~deb12u1``.
+    """
+    version = library.owner.version
+    if library.owner.kind == "apt":
+        version = version.rpartition(":")[2].partition("-")[0].partition("~")[0].partition("+")[0]
+    return version
+
+
+def _is_of(version: str, wanted: str) -> bool:
+    """Whether a version is the wanted one, as far as both say: 8.9.7.29 is of 8.9.
+
+    >>> _is_of("8.9.7.29", "8.9"), _is_of("8.90.1", "8.9"), _is_of("9.28", "9.28.0")
+    (True, False, True)
+    """
+    left, right = version.split("."), wanted.split(".")
+    length = min(len(left), len(right))
+    return left[:length] == right[:length]
+
+
+def _same(left: str, right: str) -> bool:
+    try:
+        return Version(left) == Version(right)
+    except InvalidVersion:  # Debian's
+        return left == right
