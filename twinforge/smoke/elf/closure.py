@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from twinforge.smoke.elf.byhand import optional_for, preloaded_for
+from twinforge.smoke.elf.byhand import dlopened_by, optional_for, preloaded_for
 from twinforge.smoke.elf.search import Loaded, Search, parse_configuration
 from twinforge.smoke.elf.tell import refuse
 from twinforge.smoke.elf.versions import is_driver
@@ -134,17 +134,37 @@ class _Walk:
             self.reached.add(one.real)
             for needed in one.facts.needed:
                 library = names.get(needed) or self._map(needed, one, mapped, queue)
-                if library is not None:
-                    names[needed] = names[library.facts.soname or needed] = library
-                    self.found.setdefault(one.real, {})[needed] = library.real
-                    self._compare_versions(one, needed, library)
+                if library is None:
+                    self._tell_missing(needed, one)
+                    continue
+                names[needed] = names[library.facts.soname or needed] = library
+                self.found.setdefault(one.real, {})[needed] = library.real
+                self._compare_versions(one, needed, library)
+            self._open(one, mapped, queue)
+
+    def _open(self, one: Loaded, mapped: dict[str, Loaded], queue: list[Loaded]) -> None:
+        """Load what a framework opens by name when it starts."""
+        inside = _SITE.fullmatch(one.real)
+        record = dlopened_by(inside["file"]) if inside else None
+        if inside is None or record is None:
+            return
+        paths = [f"{inside['site']}/{file}" for file in record.files]
+        elves = self._tree.elves
+        openers = [Loaded(path, path, elves[path], None) for path in paths if path in elves]
+        majors = {toolkit.partition(".")[0] for toolkit in one.facts.code.toolkits}
+        for group in (names for major in sorted(majors) for names in record.names.get(major, ())):
+            found = (self._map(name, by, mapped, queue) for name in group for by in openers)
+            library = next((library for library in found if library is not None), None)
+            if library is None:
+                self.missing.add(Missing(one.real, " or ".join(group), hint=record.without))
+            else:
+                self.found.setdefault(one.real, {})[group[0]] = library.real
 
     def _map(
         self, needed: str, by: Loaded, mapped: dict[str, Loaded], queue: list[Loaded]
     ) -> Loaded | None:
         path = self._search.find(needed, by) or self._find_by_hand(needed, by)
         if path is None:
-            self._tell_missing(needed, by)
             return None
         real = self._tree.real(path)
         if real not in mapped:

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from twinforge.compat.facts import Dotted
 from twinforge.smoke.elf.tell import refuse
 from twinforge.smoke.elf.versions import CUDA_RELEASED, family_of, is_driver, number_of
 
@@ -73,10 +74,13 @@ def judge_cuda(binaries: Binaries, cuda: str, with_cuda: Collection[str] = ()) -
             for name in names
             if not _is_of(name, cuda)
         ]
-        for toolkit in sorted(facts.code.toolkits):
-            told[owner].add(toolkit)
-            if _major(toolkit) != _major(cuda):
-                found.append(f"{binaries.tell(path)} was compiled by CUDA {toolkit}, not {cuda}")
+        if names and not facts.code.toolkits:
+            told[owner].update(name for name in names if family_of(name) in CUDA_RELEASED)
+        told[owner].update(facts.code.toolkits)
+        # a library may carry code of older compilers besides that of its own
+        newest = max(facts.code.toolkits, key=Dotted.parse, default=cuda)
+        if _major(newest) != _major(cuda):
+            found.append(f"{binaries.tell(path)} was compiled by CUDA {newest}, not {cuda}")
     for owner in sorted({one for one in binaries.owners.values() if one.kind == "wheel"}):
         said = _said_by(owner.name, owner.version)
         if said and said != _major(cuda):
@@ -84,8 +88,8 @@ def judge_cuda(binaries: Binaries, cuda: str, with_cuda: Collection[str] = ()) -
         if owner.name in with_cuda and owner in with_code - of_cuda:
             found.append(f"the wheel {owner} holds nothing of CUDA: it is a build for the CPU")
     refuse(found)
-    parts = [f"{owner} by CUDA {' and '.join(sorted(said))}" for owner, said in told.items()]
-    return f"for CUDA {cuda}: {', '.join(sorted(parts)) or 'no code that says by what'}"
+    parts = [f"{owner} by {' and '.join(sorted(said))}" for owner, said in told.items() if said]
+    return f"for CUDA {cuda}: {', '.join(sorted(parts)) or 'nothing that says for which'}"
 
 
 def _is_of(name: str, cuda: str) -> bool:

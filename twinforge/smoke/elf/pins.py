@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from twinforge.smoke.device import DeviceAsked
     from twinforge.smoke.elf.binaries import Binaries, CudaLibrary
+    from twinforge.smoke.elf.owners import Owner
 
 __all__ = ["judge_pins"]
 
@@ -31,33 +32,42 @@ def judge_pins(binaries: Binaries, asked: DeviceAsked) -> str:
         SmokeError: One of them is not.
     """
     found: list[str] = []
-    versions: dict[str, None] = {}
+    said: dict[Owner, dict[str, None]] = {}
     for library in binaries.cuda_libraries:
         found += _differences(library, asked)
-        version = library.version or _upstream(library)
-        versions[f"{library.family} {version or 'of an unknown version'}"] = None
+        versions = said.setdefault(library.owner, {})
+        if library.version:
+            versions[library.version] = None
     refuse(list(dict.fromkeys(found)))
-    return f"as pinned: {', '.join(versions)}" if versions else "none of CUDA's libraries is there"
+    parts = [
+        f"{owner} (by its files {' and '.join(versions)})" if versions else f"{owner}"
+        for owner, versions in said.items()
+    ]
+    return f"as pinned: {', '.join(parts)}" if parts else "none of CUDA's libraries is there"
 
 
 def _differences(library: CudaLibrary, asked: DeviceAsked) -> Iterator[str]:
     owner, upstream = library.owner, _upstream(library)
+    told = str(owner) if owner.kind else library.path
     if library.version and upstream and not _is_of(upstream, library.version):
         yield f"{library} says of itself that it is {library.version}"
     version = library.version or upstream
     pins = asked.wheels if owner.kind == "wheel" else asked.apt
     pinned = pins.get(owner.name, "")
     if pinned and not _same(pinned, owner.version):
-        yield f"{library} is {owner.version}, pinned is {pinned}"
-    if not version:
-        return
+        yield f"{told} is there, pinned is {pinned}"
     wanted = ""
     if library.family.startswith(_CUDNN):
         wanted = asked.cudnn
     elif library.family == _CUDART:
         wanted = ".".join(asked.cuda.split(".")[:_RELEASE])
-    if wanted and not _is_of(version, wanted):
-        yield f"{library} is {version}, the accelerator's is {wanted}"
+    if version and wanted and not _is_of(version, wanted):
+        name = _CUDNN if library.family.startswith(_CUDNN) else library.family
+        yield f"{name} of {told} is {_shortened(version, wanted)}, the accelerator's is {wanted}"
+
+
+def _shortened(version: str, like: str) -> str:
+    return ".".join(version.split(".")[: max(_RELEASE, like.count(".") + 1)])
 
 
 def _upstream(library: CudaLibrary) -> str:

@@ -24,6 +24,8 @@ __all__ = ["ELF_MAGIC", "BrokenElfError", "read_elf"]
 
 ELF_MAGIC = b"\x7fELF"
 _GPU_CODE = ".nv_fatbin"
+_EMPTY_KERNEL_BYTES = 1024
+"""The empty kernel of nvcc's default architecture in libcufft and libcufftw has 432."""
 _GPU_MARKS = (_GPU_CODE, "__nv_relfatbin", ".nvFatBinSegment")
 _WEAK = 0x2  # VER_FLG_WEAK: the loader only warns
 _BASE = 0x1  # VER_FLG_BASE: the library's own name, no version
@@ -89,8 +91,7 @@ class _Reader:
         machine = Machine(str(elf["e_machine"]).removeprefix("EM_"), elf.elfclass)
         if elf["e_type"] not in _LOADED:
             return ElfFacts(machine, is_dynamic=False)
-        segments = {kind: segment for segment in self._segments() for kind in [segment["p_type"]]}
-        dynamic = segments.get("PT_DYNAMIC")
+        dynamic = self._dynamic()
         if dynamic is None:
             return ElfFacts(machine, code=self._code(), is_dynamic=False)
         tags: dict[str, list[str]] = {}
@@ -105,15 +106,23 @@ class _Reader:
             needed=tuple(tags.get("needed", ())),
             rpath=_folders(tags.get("rpath", ())),
             runpath=_folders(tags.get("runpath", ())),
-            is_program="PT_INTERP" in segments,
+            is_program=".interp" in self._places,
             wants=self._wants(),
             defines=self._defines(),
             code=self._code(),
             version=self._version(soname),
         )
 
-    def _segments(self) -> Any:
-        return self._elf.iter_segments()
+    def _dynamic(self) -> Any:
+        """Return what tells the loader what to do; None where nothing does.
+
+        The section is found at once, the segment only after a look at every section; but a file
+        may be without sections.
+        """
+        section = self._section(".dynamic")
+        if section is not None and section["sh_type"] == "SHT_DYNAMIC":
+            return section
+        return next(iter(self._elf.iter_segments("PT_DYNAMIC")), None)
 
     def _wants(self) -> Mapping[str, tuple[str, ...]]:
         section = self._section(".gnu.version_r")
@@ -132,13 +141,19 @@ class _Reader:
         )
 
     def _code(self) -> GpuCode:
+        """Return the code for GPUs in the file.
+
+        Where the section that is made for it is no bigger than the empty kernel that a compiler
+        leaves there, the code is somewhere else, as in cuFFT's ``.ldata``, or there is none.
+        """
         if not any(mark in self._places for mark in _GPU_MARKS):
             return NO_CODE
         section = self._section(_GPU_CODE)
-        if section is None or section["sh_type"] == "SHT_NOBITS":
-            return GpuCode(has_sections=True)
-        start = section["sh_offset"]
-        return read_fatbin(self._data, start, start + section["sh_size"])
+        if section is not None and section["sh_size"] > _EMPTY_KERNEL_BYTES:
+            start = section["sh_offset"]
+            return read_fatbin(self._data, start, start + section["sh_size"])
+        start = section["sh_offset"] + section["sh_size"] if section is not None else 0
+        return read_fatbin(self._data, start, len(self._data))
 
     def _version(self, soname: str) -> str:
         teller = teller_of(soname)
