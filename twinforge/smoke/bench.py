@@ -6,13 +6,15 @@ import json
 import tempfile
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twinforge.errors import SmokeError
-from twinforge.smoke.confinement import Confinement
-from twinforge.smoke.device import CPU
+from twinforge.smoke.confinement import NO_NETWORK, Confinement
+from twinforge.smoke.container import Mount
+from twinforge.smoke.modelfiles import MODEL
 from twinforge.smoke.optml import HOST_NAME, TRAIN_ENV
 
 if TYPE_CHECKING:
@@ -20,8 +22,9 @@ if TYPE_CHECKING:
 
     from twinforge.model.recipe import Invocation, Recipe, TrainSmoke
     from twinforge.model.variant import Variant
-    from twinforge.smoke.container import Bind, Containers, ImageFacts, Mount
-    from twinforge.smoke.contract import Limits
+    from twinforge.smoke.answers import Answer
+    from twinforge.smoke.container import Bind, Containers, ImageFacts
+    from twinforge.smoke.contract import Limits, Partner
     from twinforge.smoke.device import DeviceAsked
     from twinforge.smoke.record import Record
     from twinforge.smoke.running import Running
@@ -50,12 +53,13 @@ class Bench:
         limits: How long each step may take.
         model: The volume that is at ``/opt/ml/model`` when the image trains and serves.
         network: A network without a way out, from which this machine reaches containers.
-        partner: The id of the CPU image of the same kind; empty where there is none to compare.
+        partner: The CPU image of the same kind, where there is one to compare with.
         record: Takes the checks, and what containers print.
-        device: For which CUDA and GPUs the image is.
-        gpus: Whether its containers get the machine's GPUs.
+        asked: The ids of the checks that are to be done.
+        device: For which CUDA and GPUs the image is to be.
         train_s: How long the training run took; 0 before it.
         ping_s: From the start of ``serve`` to its first good answer; 0 before it.
+        answers: To the recipe's requests, by their index; those that were right.
     """
 
     containers: Containers
@@ -67,12 +71,13 @@ class Bench:
     limits: Limits
     model: str
     network: str
-    partner: str
+    partner: Partner | None
     record: Record
-    device: DeviceAsked = CPU
-    gpus: bool = False
+    asked: frozenset[str]
+    device: DeviceAsked
     train_s: float = 0.0
     ping_s: float = 0.0
+    answers: dict[int, Answer] = field(default_factory=dict)
 
     @property
     def train(self) -> TrainSmoke:
@@ -88,14 +93,59 @@ class Bench:
         return declared
 
     @property
-    def training(self) -> Confinement:
-        """How training runs are confined: without a network."""
-        return Confinement(user=self.recipe.smoke.user, gpus=self.gpus)
+    def case(self) -> tuple[int, Invocation]:
+        """The smallest of the recipe's requests that are answered with 200, and its index.
+
+        Raises:
+            SmokeError: It declares none, or a body can't be read.
+        """
+        good = [
+            (len(self.body(one)), index, one)
+            for index, one in enumerate(self.recipe.smoke.invocations)
+            if one.status == HTTPStatus.OK
+        ]
+        if not good:
+            message = "the recipe declares no request that is answered with 200"
+            raise SmokeError(message)
+        _, index, invocation = min(good, key=lambda one: one[:2])
+        return index, invocation
+
+    @contextmanager
+    def server(
+        self,
+        log: str,
+        confinement: Confinement,
+        *,
+        port: int = PORT,
+        image_id: str = "",
+        writable: bool = False,
+    ) -> Iterator[Running]:
+        """Start ``serve`` with the model that was trained; its log goes where logs go.
+
+        Args:
+            log: What the log calls it.
+            confinement: What it may reach, write and use.
+            port: Where it is to listen; another than 8080 is told to it.
+            image_id: Of another image, such as the partner's.
+            writable: Whether the model can be written, which it can't on SageMaker.
+        """
+        with self.containers.start(
+            image_id or self.facts.id,
+            ["serve"],
+            env={} if port == PORT else {"SAGEMAKER_BIND_TO_PORT": str(port)},
+            mounts=[Mount(self.model, MODEL, read_only=not writable)],
+            port=port,
+            confinement=confinement,
+        ) as server:
+            try:
+                yield server
+            finally:
+                self.record.log(log, server.logs())
 
     @property
     def serving(self) -> Confinement:
-        """How serving is confined: only this machine reaches it, and it reaches nothing."""
-        return Confinement(network=self.network, user=self.recipe.smoke.user, gpus=self.gpus)
+        """How serving is confined: this machine reaches it, and it reaches nothing."""
+        return Confinement(network=self.network)
 
     def body(self, invocation: Invocation) -> bytes:
         """Return the body of one of the recipe's requests.
@@ -135,7 +185,7 @@ class Bench:
         fill: Callable[[Path], None],
         mounts: Sequence[Mount | Bind] = (),
         *,
-        confinement: Confinement | None = None,
+        network: str = NO_NETWORK,
     ) -> Iterator[Running]:
         """Start a training job whose ``/opt/ml`` was filled; its log goes where logs go.
 
@@ -143,10 +193,8 @@ class Bench:
             check: What the log calls it.
             fill: Writes the content of ``/opt/ml`` into an empty folder.
             mounts: Volumes, such as the one for ``/opt/ml/model``.
-            confinement: What it may; ``training`` where nothing is said. On a read-only root,
-                ``/opt/ml`` is a volume.
+            network: What it reaches.
         """
-        confined = confinement or self.training
         with tempfile.TemporaryDirectory() as parent:
             opt_ml = Path(parent, "ml")
             opt_ml.mkdir()
@@ -158,11 +206,10 @@ class Bench:
                 hostname=HOST_NAME,
                 opt_ml=opt_ml,
                 mounts=mounts,
-                confinement=confined,
+                confinement=Confinement(network=network),
             ) as job:
                 try:
-                    with telling(job):
-                        yield job
+                    yield job
                 finally:
                     self.record.log(check, job.logs())
 

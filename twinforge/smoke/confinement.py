@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from docker.types import DeviceRequest
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -15,7 +13,6 @@ __all__ = ["BRIDGE", "NO_NETWORK", "Confinement"]
 NO_NETWORK, BRIDGE = "none", "bridge"
 
 _CPU = 1_000_000_000
-_ALL = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,6 @@ class Confinement:
         memory_bytes: More is out of memory; 0 for all there is. There is no swap on top.
         cpus: How many cores' time; 0 for all there is.
         tmpfs: Folders in memory, with their options (``size=64m``).
-        gpus: Whether it gets all GPUs of the engine's machine, as ``--gpus all`` does.
     """
 
     network: str = NO_NETWORK
@@ -39,7 +35,6 @@ class Confinement:
     memory_bytes: int = 0
     cpus: float = 0.0
     tmpfs: Mapping[str, str] = field(default_factory=dict)
-    gpus: bool = False
 
     def options(self) -> dict[str, Any]:
         """Return it as the engine's API for Python takes it."""
@@ -52,8 +47,6 @@ class Confinement:
             options["mem_limit"] = options["memswap_limit"] = self.memory_bytes
         if self.cpus:
             options["nano_cpus"] = int(self.cpus * _CPU)
-        if self.gpus:
-            options["device_requests"] = [DeviceRequest(count=_ALL, capabilities=[["gpu"]])]
         return options
 
     def folders_in_memory(self) -> dict[str, str]:

@@ -22,7 +22,8 @@ from testcontainers.core.docker_client import DockerClient
 
 from twinforge.errors import MissingToolError, SmokeError
 from twinforge.smoke.confinement import BRIDGE, NO_NETWORK, Confinement
-from twinforge.smoke.running import LOOPBACK, STOPPED, Running, asking
+from twinforge.smoke.gpus import requests_for
+from twinforge.smoke.running import LOOPBACK, STOPPED, Running, asking, read_entries
 from twinforge.smoke.stream import as_stream
 
 if TYPE_CHECKING:
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from docker.models.containers import Container
+    from docker.types import DeviceRequest
 
     from twinforge.engine.engine import Engine
+    from twinforge.smoke.modelfiles import Entry
 
 __all__ = ["LABEL", "Bind", "Containers", "ImageFacts", "Mount", "open_containers"]
 
@@ -79,12 +82,18 @@ class Containers:
     """Makes containers of one engine; ``open_containers`` opens it."""
 
     def __init__(
-        self, engine: Engine, client: DockerClient, label: str, cancelled: threading.Event
+        self,
+        engine: Engine,
+        client: DockerClient,
+        label: str,
+        cancelled: threading.Event,
+        gpus: Sequence[DeviceRequest] = (),
     ) -> None:
         self._engine = engine
         self._client = client
         self._labels = {LABEL: label}
         self._cancelled = cancelled
+        self._gpus = list(gpus)
 
     def inspect(self, image: str) -> ImageFacts:
         """Return what an image says of itself.
@@ -182,19 +191,6 @@ class Containers:
             chunks = cast("Iterator[bytes]", container.export(chunk_size=EXPORT_BYTES))
             yield as_stream(chunks)
 
-    def offers_gpus(self) -> bool:
-        """Whether the engine can give a container the machine's GPUs.
-
-        Source: https://docs.docker.com/reference/api/engine/ (GET /info: Runtimes, and
-        DiscoveredDevices from 1.50 on)
-        """
-        with asking():
-            about = self._client.client.info()
-        devices = [str(one.get("ID", "")) for one in about.get("DiscoveredDevices") or []]
-        return "nvidia" in (about.get("Runtimes") or {}) or any(
-            name.startswith("nvidia.com/gpu=") for name in devices
-        )
-
     def find_programs(self, facts: ImageFacts, names: Sequence[str]) -> Mapping[str, str]:
         """Return where on the image's PATH each program is; those that are nowhere are absent.
 
@@ -207,6 +203,11 @@ class Containers:
                 for place in reversed([f"{folder}/{name}" for folder in facts.path])
                 if _is_executable(container, place)
             }
+
+    def entries(self, image_id: str, folder: str) -> tuple[Entry, ...]:
+        """Return what an image has below a folder, sorted; nothing where there is no such folder."""
+        with self.created(image_id) as container:
+            return read_entries(container, folder)
 
     @contextmanager
     def start(  # noqa: PLR0913 - the options of a container, all by keyword
@@ -244,6 +245,8 @@ class Containers:
         """
         confined = confinement or Confinement(network=BRIDGE if port else NO_NETWORK)
         options: dict[str, Any] = {"labels": self._labels, **confined.options()}
+        if self._gpus:
+            options["device_requests"] = self._gpus
         if entrypoint:
             options["entrypoint"] = list(entrypoint)
         if hostname:
@@ -302,7 +305,7 @@ class Containers:
 
 @contextmanager
 def open_containers(
-    engine: Engine, *, label: str, cancelled: threading.Event
+    engine: Engine, *, label: str, cancelled: threading.Event, gpus: bool = False
 ) -> Iterator[Containers]:
     """Connect to an engine; several threads may each have a connection of their own.
 
@@ -310,6 +313,7 @@ def open_containers(
         engine: Where the containers run.
         label: The value of the label that they and their volumes carry.
         cancelled: Set by another thread, ends every wait.
+        gpus: Whether containers get the machine's GPUs, where the engine offers some.
 
     Raises:
         MissingToolError: The engine does not answer, or publishes ports where we can't reach them.
@@ -320,8 +324,9 @@ def open_containers(
     testcontainers_config.tc_host_override = LOOPBACK
     with asking():
         client = DockerClient(**_client_options(engine))
+        requests = requests_for(client.client.info()) if gpus else []
     try:
-        yield Containers(engine, client, label, cancelled)
+        yield Containers(engine, client, label, cancelled, requests)
     finally:
         client.client.close()
 

@@ -18,6 +18,7 @@ __all__ = [
     "Asked",
     "Check",
     "Limits",
+    "Partner",
     "SmokeReport",
     "command_check",
     "invocation_check",
@@ -66,6 +67,14 @@ class Asked:
     id: str
     rule: Rule
     severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """The CPU variant of the same kind as a CUDA variant; ``image_id`` is empty where not built."""
+
+    variant: str
+    image_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +154,7 @@ def is_silent(smoke: Smoke) -> bool:
     return smoke.train is None and not smoke.invocations
 
 
-def required(smoke: Smoke, *, cuda: str = "", paired: bool = False) -> tuple[Asked, ...]:
+def required(smoke: Smoke, *, cuda: str = "", partner: Partner | None = None) -> tuple[Asked, ...]:
     """Return all checks that are asked of an image of this recipe, in order.
 
     A recipe that declares nothing is required to have trained and served all the same: what
@@ -154,10 +163,12 @@ def required(smoke: Smoke, *, cuda: str = "", paired: bool = False) -> tuple[Ask
     Args:
         smoke: What the recipe declares.
         cuda: The variant's CUDA version; empty without.
-        paired: Whether the CPU image of the same kind is there to be compared with.
+        partner: What the image is compared with. One that is not built here can't be compared
+            with, which is then a warning.
     """
     facts = {
         "train": smoke.train is not None or is_silent(smoke),
+        "channels": smoke.train is not None and bool(smoke.train.channels),
         "invocations": bool(smoke.invocations),
         "answers": any(one.status == _OK for one in smoke.invocations),
         "resumes": smoke.train is not None and bool(smoke.train.resumes),
@@ -165,19 +176,21 @@ def required(smoke: Smoke, *, cuda: str = "", paired: bool = False) -> tuple[Ask
         "read_only_root": smoke.read_only_root,
         "cuda": bool(cuda),
         "cpu": not cuda,
-        "pair": paired,
+        "pair": partner is not None,
     }
     return tuple(
-        Asked(name, rule, _severity(smoke, name, rule))
+        Asked(name, rule, _severity(smoke, name, rule, partner))
         for rule in load_rules()
         if all(facts[condition] for condition in rule.applies)
         for name in _names(smoke, rule)
     )
 
 
-def required_checks(smoke: Smoke, *, cuda: str = "", paired: bool = False) -> tuple[str, ...]:
+def required_checks(
+    smoke: Smoke, *, cuda: str = "", partner: Partner | None = None
+) -> tuple[str, ...]:
     """Return the ids of all checks that are asked of an image of this recipe, in order."""
-    return tuple(asked.id for asked in required(smoke, cuda=cuda, paired=paired))
+    return tuple(asked.id for asked in required(smoke, cuda=cuda, partner=partner))
 
 
 def _names(smoke: Smoke, rule: Rule) -> Iterator[str]:
@@ -189,6 +202,8 @@ def _names(smoke: Smoke, rule: Rule) -> Iterator[str]:
         yield rule.id
 
 
-def _severity(smoke: Smoke, name: str, rule: Rule) -> Severity:
+def _severity(smoke: Smoke, name: str, rule: Rule, partner: Partner | None) -> Severity:
+    if "pair" in rule.applies and partner is not None and not partner.image_id:
+        return Severity.WARNING
     change = smoke.severities.get(name) or smoke.severities.get(rule.id)
     return Severity(change.severity) if change else rule.severity

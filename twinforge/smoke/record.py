@@ -66,7 +66,7 @@ class Record:
         lacking = [
             one.id
             for one in self._asked.values()
-            if one.rule.id in needs and not self._has_passed(one.id)
+            if one.rule.id in needs and not self.has_passed(one.id)
         ]
         return lacking[0] if lacking else ""
 
@@ -101,7 +101,8 @@ class Record:
         text = f"{NOT_RUN}: {why_not}; {NOT_A_PASS}" if why_not else detail
         return Check(name, passed, text, seconds, self._asked[name].severity)
 
-    def _has_passed(self, name: str) -> bool:
+    def has_passed(self, name: str) -> bool:
+        """Whether a check ran and passed."""
         return name in self._checks and self._checks[name].passed
 
     def _add(self, check: Check) -> None:

@@ -60,6 +60,7 @@ class Rule:
 
 Condition = Literal[
     "train",  # the recipe declares a training run
+    "channels",  # that run has channels
     "invocations",  # it declares requests
     "answers",  # one of them must be answered with 200
     "resumes",  # training goes on from checkpoints

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from twinforge.model.variant import Variant
     from twinforge.smoke.checks import Group
     from twinforge.smoke.choice import Choice
-    from twinforge.smoke.contract import Asked, Limits
+    from twinforge.smoke.contract import Asked, Limits, Partner
     from twinforge.smoke.device import DeviceAsked
 
 __all__ = ["run_smoke"]
@@ -46,7 +46,7 @@ def run_smoke(  # noqa: PLR0913 - what is smoked, and what it is smoked with
     limits: Limits = CONTRACT_LIMITS,
     cancelled: threading.Event | None = None,
     choice: Choice = EVERYTHING,
-    partner: str = "",
+    partner: Partner | None = None,
     device: DeviceAsked = CPU,
 ) -> SmokeReport:
     """Check an image against SageMaker's contract and its recipe; several may run at once.
@@ -63,9 +63,10 @@ def run_smoke(  # noqa: PLR0913 - what is smoked, and what it is smoked with
         limits: How long each step may take.
         cancelled: Set by another thread, ends the smoke early; what did not run did not pass.
         choice: Which checks are done; those that they need are done too.
-        partner: Of a CUDA image, the CPU image of the same kind, to be compared with.
-        device: For which CUDA and GPUs the image is to be; where it has CUDA and the engine offers
-            the machine's GPUs, it runs with them.
+        partner: Of a CUDA image, the CPU image of the same kind, to be compared with; None where
+            the matrix has none.
+        device: For which CUDA and GPUs the image is to be. One with CUDA gets the machine's GPUs,
+            where the engine offers some.
 
     Returns:
         One check per rule that applies, passed or not; a failed check is not an exception.
@@ -75,11 +76,13 @@ def run_smoke(  # noqa: PLR0913 - what is smoked, and what it is smoked with
         MissingToolError: The engine does not answer.
     """
     stop = cancelled or threading.Event()
-    everything = required(recipe.smoke, cuda=variant.accelerator.cuda, paired=bool(partner))
+    everything = required(recipe.smoke, cuda=variant.accelerator.cuda, partner=partner)
     asked = choose(choice, everything)
     silent = is_silent(recipe.smoke)
     record = Record(variant.id, asked, listener, log, silent=silent)
-    with open_containers(engine, label=variant.id, cancelled=stop) as containers:
+    with open_containers(
+        engine, label=variant.id, cancelled=stop, gpus=bool(variant.accelerator.cuda)
+    ) as containers:
         facts = containers.inspect(image)
         with containers.volume() as model, containers.network() as network:
             bench = Bench(
@@ -94,8 +97,8 @@ def run_smoke(  # noqa: PLR0913 - what is smoked, and what it is smoked with
                 network=network,
                 partner=partner,
                 record=record,
+                asked=frozenset(one.id for one in asked),
                 device=device,
-                gpus=bool(variant.accelerator.cuda) and containers.offers_gpus(),
             )
             for name, checks in groupby(asked, key=lambda one: one.rule.group):
                 if name == _IMAGE or not silent:

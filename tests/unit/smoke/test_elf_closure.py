@@ -11,6 +11,8 @@ from twinforge.smoke.elf.closure import Closure, close, judge_closure
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+Files = dict[str, Elf | bytes]
+
 LIB = "/usr/lib/x86_64-linux-gnu"
 C = {f"{LIB}/libc.so.6": Elf(soname="libc.so.6", defines=["GLIBC_2.2.5", "GLIBC_2.34"])}
 
@@ -59,7 +61,7 @@ def test_a_library_where_the_loader_does_not_look_is_told() -> None:
 
 
 def test_a_folder_of_the_configuration_counts_only_when_it_is_in_the_cache() -> None:
-    files = {
+    files: Files = {
         "/opt/one.abi3.so": Elf(needed=["libtwo.so.2"]),
         "/opt/cuda/lib64/libtwo.so.2": Elf(),
         "/etc/ld.so.conf.d/cuda.conf": b"# CUDA\n/opt/cuda/lib64\n",
@@ -75,7 +77,7 @@ def test_a_folder_of_the_configuration_counts_only_when_it_is_in_the_cache() -> 
 
 
 def test_a_cache_that_leads_nowhere_helps_nobody() -> None:
-    files = {
+    files: Files = {
         "/opt/one.abi3.so": Elf(needed=["libtwo.so.2"]),
         "/etc/ld.so.cache": cache({"libtwo.so.2": "/opt/gone/libtwo.so.2"}),
     }
@@ -204,7 +206,7 @@ def test_a_provider_that_nobody_asks_for_may_lack_its_libraries() -> None:
     assert len(missing({f"{capi}/libonnxruntime.so.1": Elf(needed=["libnvinfer.so.10"])})) == 1
 
 
-def tensorflow(*without: str) -> dict[str, Elf | bytes]:
+def tensorflow(*without: str) -> Files:
     names = {
         "cuda_runtime": "libcudart.so.12",
         "cublas": "libcublas.so.12",
@@ -216,7 +218,7 @@ def tensorflow(*without: str) -> dict[str, Elf | bytes]:
     }
     folders = [f"$ORIGIN/../nvidia/{name}/lib" for name in names if name != "cusolver"]
     code = fatbin(("cubin", 80, 0), cuda=125)
-    files: dict[str, Elf | bytes] = {
+    files: Files = {
         f"{SITE}/tensorflow/libtensorflow_framework.so.2": Elf(
             runpath=":".join(folders), fatbin=code
         ),

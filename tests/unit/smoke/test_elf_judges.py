@@ -201,7 +201,10 @@ def test_a_framework_built_for_the_cpu_breaks_only_the_release() -> None:
 
 
 def test_a_wheel_that_is_no_framework_may_be_without_cuda() -> None:
-    files = {f"{SITE}/numpy/one.abi3.so": Elf(), **wheel("numpy", "2.4.6", ["numpy/one.abi3.so"])}
+    files: Files = {
+        f"{SITE}/numpy/one.abi3.so": Elf(),
+        **wheel("numpy", "2.4.6", ["numpy/one.abi3.so"]),
+    }
     assert broken(cuda_image(files)) == {}
 
 

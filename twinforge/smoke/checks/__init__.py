@@ -13,8 +13,12 @@ from contextlib import AbstractContextManager
 from twinforge.smoke.bench import Bench, Step
 from twinforge.smoke.checks.binaries import binary_checks
 from twinforge.smoke.checks.image import image_checks
+from twinforge.smoke.checks.pair import pair_checks
+from twinforge.smoke.checks.restricted import restricted_checks
 from twinforge.smoke.checks.serve import serve_checks
 from twinforge.smoke.checks.train import train_checks
+from twinforge.smoke.checks.train_failures import failure_checks
+from twinforge.smoke.checks.train_stop import stop_checks
 
 __all__ = ["GROUPS", "Group"]
 
@@ -24,6 +28,10 @@ GROUPS: Mapping[str, Group] = {
     "image": image_checks,
     "binaries": binary_checks,
     "train": train_checks,
+    "train-failures": failure_checks,
+    "train-stop": stop_checks,
     "serve": serve_checks,
+    "restricted": restricted_checks,
+    "pair": pair_checks,
 }
 """By the name that ``data/contract.yaml`` gives a group; its order there is what counts."""
