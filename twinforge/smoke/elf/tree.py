@@ -6,12 +6,14 @@ only facts are kept, and no more than one of them is held on the disk at a time.
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 import posixpath
 import tarfile
 import tempfile
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from shutil import copyfileobj
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, cast
@@ -134,12 +136,27 @@ def read_tree(stream: IO[bytes]) -> Tree:
     )
 
 
+def _remember(data: bytes) -> ElfFacts:
+    """Return the facts of a file, read once: images share most of their binaries."""
+    known = _facts_of(hashlib.sha256(data).digest())
+    if not known:
+        known.append(read_elf(data))
+    return known[0]
+
+
+@lru_cache(maxsize=8192)
+def _facts_of(digest: bytes) -> list[ElfFacts]:
+    """Return where the facts of the content with this digest are kept."""
+    del digest
+    return []
+
+
 def _add(
     path: str, size: int, file: IO[bytes], elves: dict[str, ElfFacts], broken: dict[str, str]
 ) -> None:
     try:
         if size <= _IN_MEMORY_BYTES:
-            elves[path] = read_elf(ELF_MAGIC + file.read())
+            elves[path] = _remember(ELF_MAGIC + file.read())
             return
         # An image's big binaries do not fit in memory: one at a time is mapped from the disk.
         with tempfile.TemporaryFile() as copy:
