@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["run_smoke"]
 
-_IMAGE = "image"
+_OF_ALL = frozenset({"image", "binaries"})
+"""Groups whose checks need nothing that a recipe declares."""
 
 
 def run_smoke(  # noqa: PLR0913 - what is smoked, and what it is smoked with
@@ -101,7 +102,7 @@ def run_smoke(  # noqa: PLR0913 - what is smoked, and what it is smoked with
                 device=device,
             )
             for name, checks in groupby(asked, key=lambda one: one.rule.group):
-                if name == _IMAGE or not silent:
+                if name in _OF_ALL or not silent:
                     _run_group(bench, record, GROUPS[name], list(checks))
     return SmokeReport(facts.id, variant.id, record.checks, bench.ping_s, asked == everything)
 
