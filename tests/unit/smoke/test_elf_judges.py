@@ -108,7 +108,7 @@ def test_an_image_that_keeps_all_rules_says_what_is_in_it() -> None:
     said = {name: judge() for name, judge in every_rule(cuda_image(), ASKED).items()}
     assert said == {
         "complete": "4 binaries find what they need",
-        "release": ("for CUDA 12.9: nvidia-nccl-cu12==2.32.3 by 12.9, xgboost==3.2.0 by 12.9"),
+        "release": ("for CUDA 12.9: xgboost==3.2.0 by 12.9"),
         "pins": (
             "as pinned: nvidia-cuda-runtime-cu12==12.9.79, "
             "nvidia-cudnn-cu12==9.28.0.42 (by its files 9.28.0), "
@@ -177,6 +177,20 @@ def test_code_of_another_major_s_compiler_breaks_only_the_release() -> None:
     assert broken(image) == {
         "release": f"{SITE}/{XGBOOST} (xgboost==3.2.0) was compiled by CUDA 11.8, not 12.9"
     }
+
+
+def test_a_library_of_another_release_breaks_the_release_although_nothing_needs_it() -> None:
+    files: Files = {"/opt/lib/libcublas.so.11": Elf(soname="libcublas.so.11")}
+    assert broken(cuda_image(files)) == {
+        "release": "/opt/lib/libcublas.so.11 (no package) is not of CUDA 12.9"
+    }
+
+
+def test_what_nvidia_compiled_a_library_by_is_its_own_affair() -> None:
+    # libcufft11 11.2.1.3~12.4.1-2 of Debian 13 has code of CUDA 11.8
+    code = fatbin(("cubin", 70, 0), cuda=118)
+    files: Files = {f"{LIB}/libcufft.so.11": Elf(soname="libcufft.so.11", fatbin=code)}
+    assert broken(cuda_image(files)) == {}
 
 
 def test_older_code_beside_that_of_the_right_compiler_is_no_mistake() -> None:
@@ -276,6 +290,35 @@ def test_debian_s_packages_are_compared_by_their_upstream_version(
     else:
         told = judge_pins(image, asked)
         assert told == f"as pinned: {package}={version} (by its files 11.8.89)"
+
+
+@pytest.mark.parametrize(
+    ("path", "soname", "package", "version"),
+    [
+        (
+            "libcufft.so.10.9.0.58",
+            "libcufft.so.10",
+            "libcufft10",
+            "11.1.1+~10.9.0.58~11.8.0-5~deb12u1",
+        ),
+        (
+            "libcurand.so.10.3.5.147",
+            "libcurand.so.10",
+            "libcurand10",
+            "11.1.1+~10.3.5.147~12.4.1-2",
+        ),
+        ("libcufft.so.11.2.1.3", "libcufft.so.11", "libcufft11", "11.2.1.3~12.4.1-2"),
+    ],
+)
+def test_debian_s_packages_may_have_the_library_s_version_second(
+    path: str, soname: str, package: str, version: str
+) -> None:
+    files: Files = {
+        f"{LIB}/{path}": Elf(soname=soname),
+        **debian({package: (version, [f"{LIB}/{path}"])}),
+    }
+    told = judge_pins(binaries(files), DeviceAsked(cuda="12.4", apt={package: version}))
+    assert told.startswith(f"as pinned: {package}={version} (by its files ")
 
 
 def test_a_second_copy_breaks_only_that_rule_and_says_what_it_costs() -> None:

@@ -11,7 +11,7 @@ from twinforge.smoke.elf.tell import refuse
 from twinforge.smoke.elf.versions import CUDA_RELEASED, family_of, is_driver, number_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from twinforge.smoke.elf.binaries import Binaries
     from twinforge.smoke.elf.facts import ElfFacts
@@ -66,6 +66,10 @@ def judge_cuda(binaries: Binaries, cuda: str, with_cuda: Collection[str] = ()) -
     for path, facts in sorted(binaries.tree.elves.items()):
         owner = binaries.owner(path)
         with_code.add(owner)
+        if family_of(facts.soname):
+            if not _is_of(facts.soname, cuda):
+                found.append(f"{binaries.tell(path)} is not of CUDA {cuda}")
+            continue  # what NVIDIA compiled a library by is its own affair: cuFFT 12.4 by 11.8
         names = [name for name in facts.needed if family_of(name) or is_driver(name)]
         if names or facts.code.has_sections:
             of_cuda.add(owner)
@@ -74,10 +78,8 @@ def judge_cuda(binaries: Binaries, cuda: str, with_cuda: Collection[str] = ()) -
             for name in names
             if not _is_of(name, cuda)
         ]
-        if names and not facts.code.toolkits:
-            told[owner].update(name for name in names if family_of(name) in CUDA_RELEASED)
-        told[owner].update(facts.code.toolkits)
-        # a library may carry code of older compilers besides that of its own
+        told[owner].update(facts.code.toolkits or _released(names))
+        # a framework may carry code of older compilers besides that of its own
         newest = max(facts.code.toolkits, key=Dotted.parse, default=cuda)
         if _major(newest) != _major(cuda):
             found.append(f"{binaries.tell(path)} was compiled by CUDA {newest}, not {cuda}")
@@ -90,6 +92,10 @@ def judge_cuda(binaries: Binaries, cuda: str, with_cuda: Collection[str] = ()) -
     refuse(found)
     parts = [f"{owner} by {' and '.join(sorted(said))}" for owner, said in told.items() if said]
     return f"for CUDA {cuda}: {', '.join(sorted(parts)) or 'nothing that says for which'}"
+
+
+def _released(names: Iterable[str]) -> set[str]:
+    return {name for name in names if family_of(name) in CUDA_RELEASED}
 
 
 def _is_of(name: str, cuda: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
@@ -47,15 +48,15 @@ def judge_pins(binaries: Binaries, asked: DeviceAsked) -> str:
 
 
 def _differences(library: CudaLibrary, asked: DeviceAsked) -> Iterator[str]:
-    owner, upstream = library.owner, _upstream(library)
+    owner, upstream = library.owner, _upstream(library.owner.kind, library.owner.version)
     told = str(owner) if owner.kind else library.path
-    if library.version and upstream and not _is_of(upstream, library.version):
+    if library.version and upstream and not any(_is_of(o, library.version) for o in upstream):
         yield f"{library} says of itself that it is {library.version}"
-    version = library.version or upstream
     pins = asked.wheels if owner.kind == "wheel" else asked.apt
     pinned = pins.get(owner.name, "")
     if pinned and not _same(pinned, owner.version):
         yield f"{told} is there, pinned is {pinned}"
+    version = library.version or next(iter(upstream), "")
     wanted = ""
     if library.family.startswith(_CUDNN):
         wanted = asked.cudnn
@@ -70,15 +71,21 @@ def _shortened(version: str, like: str) -> str:
     return ".".join(version.split(".")[: max(_RELEASE, like.count(".") + 1)])
 
 
-def _upstream(library: CudaLibrary) -> str:
-    """Return the upstream part of the version of the package that a library came with.
+def _upstream(kind: str, version: str) -> tuple[str, ...]:
+    """Return the upstream versions that the version of a package names, the likeliest first.
 
-    Debian builds its packages of CUDA from NVIDIA's releases: ``11.8.89~11.8.0-5~deb12u1``.
+    Debian's packages name that of CUDA besides the library's own, and may have another in front.
+
+    >>> _upstream("apt", "11.1.1+~10.9.0.58~11.8.0-5~deb12u1")
+    ('11.1.1', '10.9.0.58', '11.8.0')
+    >>> _upstream("wheel", "9.28.0.42")
+    ('9.28.0.42',)
     """
-    version = library.owner.version
-    if library.owner.kind == "apt":
-        version = version.rpartition(":")[2].partition("-")[0].partition("~")[0].partition("+")[0]
-    return version
+    if kind == "wheel":
+        version = version.partition("+")[0]
+    elif kind == "apt":
+        version = version.rpartition(":")[2].rpartition("-")[0] or version
+    return tuple(part for part in re.split("[+~]+", version) if part)
 
 
 def _is_of(version: str, wanted: str) -> bool:
