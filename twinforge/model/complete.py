@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from twinforge.model.condition import parse_condition
+from twinforge.model.cuda import CudaLibraries, CudaLibrary, merge_libraries
 from twinforge.model.fields import parse_apt_package, parse_snapshot
 from twinforge.model.matrix import (
     Accelerator,
@@ -27,6 +29,8 @@ from twinforge.model.recipe import (
     Override,
     Package,
     Recipe,
+    Runtime,
+    Shelf,
     SmokeChange,
     SystemPackages,
     Twin,
@@ -58,6 +62,8 @@ def complete_recipe(source: Source[RecipeFile], parent: Recipe | None = None) ->
     if parent is None:
         return own
     file, given = source.file, source.file.model_fields_set
+    # one of the two replaces whichever of them the parent has
+    program = own if given & {"program", "runtime"} else parent
     return Recipe(
         name=own.name,
         version=own.version if "version" in given else parent.version,
@@ -67,13 +73,17 @@ def complete_recipe(source: Source[RecipeFile], parent: Recipe | None = None) ->
         parity_exempt={**parent.parity_exempt, **own.parity_exempt},
         system=merge_system(parent.system, own.system),
         steps=(*parent.steps, *own.steps),
-        program=own.program if "program" in given else parent.program,
+        program=program.program,
         env={**parent.env, **own.env},
         template=own.template if "template" in given else parent.template,
         smoke=change_smoke(parent.smoke, complete_smoke_change(file.smoke)),
         place=own.place,
         axes=tuple({axis.name: axis for axis in (*parent.axes, *own.axes)}.values()),
         overrides=(*parent.overrides, *own.overrides),
+        runtime=program.runtime,
+        cuda=merge_libraries(parent.cuda, own.cuda),
+        without={**parent.without, **own.without},
+        shelves=(*parent.shelves, *own.shelves),
     )
 
 
@@ -97,6 +107,7 @@ def complete_matrix(source: Source[MatrixFile]) -> Matrix:
                 part.cudnn or "",
                 _apt(part.packages),
                 source.place("accelerators", name, key=True),
+                _libraries(source, ("accelerators", name, "libraries"), part.libraries),
             )
             for name, part in file.accelerators.items()
         ),
@@ -163,7 +174,7 @@ def _own_recipe(source: Source[RecipeFile]) -> Recipe:
         },
         system=SystemPackages(_apt(file.system.packages), _apt(file.system.cuda)),
         steps=file.steps,
-        program=file.program.rstrip("/"),
+        program=_program_folder(file),
         env=dict(file.env),
         template=file.template,
         smoke=complete_smoke(file.smoke),
@@ -177,7 +188,40 @@ def _own_recipe(source: Source[RecipeFile]) -> Recipe:
             ),
             *_overrides(source, file.overrides),
         ),
+        runtime=_runtime(source),
+        cuda=_libraries(source, ("cuda", "libraries"), file.cuda.libraries, dev=file.cuda.dev),
+        without={str(canonicalize_name(name)): why for name, why in file.python.without.items()},
+        shelves=tuple(_shelves(source)),
     )
+
+
+def _program_folder(file: RecipeFile) -> str:
+    part = file.runtime
+    if part is None:
+        return file.program.rstrip("/")
+    return str(PurePosixPath(part.predictor or part.trainer).parent)
+
+
+def _runtime(source: Source[RecipeFile]) -> Runtime | None:
+    part = source.file.runtime
+    if part is None:
+        return None
+    predictor, trainer = (PurePosixPath(path).name for path in (part.predictor, part.trainer))
+    return Runtime(predictor, trainer, source.place("runtime", key=True))
+
+
+def _shelves(source: Source[RecipeFile]) -> Iterator[Shelf]:
+    for index, part in enumerate(source.file.shelved):
+        where = ("shelved", index)
+        condition = parse_condition(part.when) if part.when else None
+        yield Shelf(Rule({}, source.place(*where), condition), where, part.reason)
+
+
+def _libraries(
+    source: AnySource, where: Where, names: Sequence[str], *, dev: bool = False
+) -> CudaLibraries:
+    places = (source.place(*where, index) for index in range(len(names)))
+    return CudaLibraries(tuple(map(CudaLibrary, names, places)), dev=dev)
 
 
 def _plain(rule: Mapping[str, str]) -> dict[str, str]:
@@ -199,6 +243,7 @@ def _overrides(source: AnySource, parts: Sequence[OverridePart]) -> Iterator[Ove
             tuple(package for _, package, _ in packages),
             SystemPackages(_apt(part.system.packages), _apt(part.system.cuda)),
             complete_smoke_change(part.smoke),
+            part.python.indexes,
         )
 
 
@@ -235,7 +280,7 @@ def _base(source: Source[MatrixFile], name: str, part: BasePart) -> Base:
     if part.image is not None:
         return Base(name, os, cuda, Reference.parse(part.image), place)
     snapshot = parse_snapshot(part.snapshot) if part.snapshot else ""
-    bootstrap = Bootstrap(part.bootstrap or "", snapshot, _apt(part.packages))
+    bootstrap = Bootstrap(part.bootstrap or "", snapshot, _apt(part.packages), part.components)
     return Base(name, os, cuda, bootstrap, place)
 
 

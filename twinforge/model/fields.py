@@ -30,6 +30,8 @@ __all__ = [
     "AxisValue",
     "ByteSize",
     "ChannelName",
+    "Component",
+    "CudaLibraryName",
     "CudaVersion",
     "Day",
     "Distribution",
@@ -360,6 +362,12 @@ AxisValue = Annotated[
 ]
 GroupName = Annotated[str, _Matches(r"[a-z][a-z0-9_-]*", "the name of a group ([a-z][a-z0-9_-]*)")]
 CudaVersion = Annotated[str, _Matches(r"[1-9][0-9]*\.[0-9]+", 'a version of CUDA (such as "12.9")')]
+CudaLibraryName = Annotated[
+    str, _Matches(r"[a-z][a-z0-9-]*", "the name of a library of CUDA (such as cublas)")
+]
+Component = Annotated[
+    str, _Matches(r"[a-z][a-z-]*", "a component of a distribution (such as non-free)")
+]
 ImageText = Annotated[str, AfterValidator(_check_image)]
 Suite = Annotated[
     str, _Matches(r"[a-z][a-z0-9.-]*", "a suite of a distribution (such as bookworm)")

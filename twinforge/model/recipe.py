@@ -9,11 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from twinforge.model.cuda import NO_LIBRARIES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from packaging.requirements import Requirement
 
+    from twinforge.model.cuda import CudaLibraries
     from twinforge.model.matrix import Axis, Rule
     from twinforge.model.place import Place
 
@@ -25,7 +28,9 @@ __all__ = [
     "Package",
     "PairSmoke",
     "Recipe",
+    "Runtime",
     "SeverityChange",
+    "Shelf",
     "Smoke",
     "SmokeChange",
     "StopSmoke",
@@ -204,14 +209,38 @@ class Override:
     packages: tuple[Package | Twin, ...]
     system: SystemPackages
     smoke: SmokeChange
+    indexes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shelf:
+    """Variants that are not made, and why; ``where`` is its path in the file."""
+
+    rule: Rule
+    where: tuple[str | int, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What Twinforge's own ``train`` and ``serve`` run: file names in the program's folder.
+
+    Either may be empty, and then that half of the image says so when it is asked for.
+    """
+
+    predictor: str
+    trainer: str
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """An image family. ``program`` is a folder relative to the project, with ``train``/``serve``.
 
+    With a ``runtime``, that folder has the files that the runtime needs instead of the two.
     ``axes`` stand instead of the matrix's of the same name, or beside them. What ``overrides``
-    change is not in the other fields; ``variant_recipe`` gives a variant's own recipe.
+    change is not in the other fields; ``variant_recipe`` gives a variant's own recipe. ``without``
+    maps the canonical names of packages that stay out, though others ask for them, to the reason.
     """
 
     name: str
@@ -229,3 +258,7 @@ class Recipe:
     place: Place
     axes: tuple[Axis, ...] = ()
     overrides: tuple[Override, ...] = ()
+    runtime: Runtime | None = None
+    cuda: CudaLibraries = NO_LIBRARIES
+    without: Mapping[str, str] = field(default_factory=dict)
+    shelves: tuple[Shelf, ...] = ()

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag
 
+from twinforge.model.cuda_file import CudaPart
 from twinforge.model.fields import (
     AptText,
     AsWritten,
@@ -38,6 +39,8 @@ __all__ = [
     "ParityPart",
     "PythonPart",
     "RecipeFile",
+    "RuntimePart",
+    "ShelvedPart",
     "SystemPart",
     "TwinPart",
 ]
@@ -89,6 +92,11 @@ class PythonPart(Part):
     indexes: tuple[IndexUrl, ...] = Field(
         default=(), description="Indexes beside the default one; credentials come as secrets."
     )
+    without: dict[DistributionName, Sentence] = Field(
+        default={},
+        description="Packages that others ask for and that stay out, each with the reason: "
+        "what they hold comes from elsewhere.",
+    )
 
 
 class ParityPart(Part):
@@ -106,11 +114,25 @@ class SystemPart(Part):
     cuda: tuple[AptText, ...] = Field(default=(), description="For variants with CUDA only.")
 
 
+class RuntimePart(Part):
+    """The user's part of images that Twinforge's own runtime serves and trains in."""
+
+    predictor: FilePath = Field(
+        default="", description="A Python file of the project with `load` and `predict`."
+    )
+    trainer: FilePath = Field(
+        default="", description="A Python file with `train`, in the folder of the predictor."
+    )
+
+
 class OverridePythonPart(Part):
     """Python packages that an override adds, or has other versions of."""
 
     packages: tuple[PackagePart, ...] = Field(
         default=(), description="Requirements (PEP 508) and twins; one replaces its namesake."
+    )
+    indexes: tuple[IndexUrl, ...] = Field(
+        default=(), description="Indexes beside the recipe's, asked after them."
     )
 
 
@@ -124,6 +146,13 @@ class OverridePart(Part):
     smoke: SmokePart = Field(
         default=SmokePart(), description="Checks; a key that is given replaces the recipe's."
     )
+
+
+class ShelvedPart(Part):
+    """Variants that are kept on record and not made: nothing locks, renders or builds them."""
+
+    when: Line = Field(default="", description=f"{WHEN} All variants where there is none.")
+    reason: Sentence = Field(description="Why they can't be made, for `check` and `matrix`.")
 
 
 class RecipeFile(Part):
@@ -140,11 +169,18 @@ class RecipeFile(Part):
     python: PythonPart = Field(default=PythonPart(), description="Python packages.")
     parity: ParityPart = Field(default=ParityPart(), description="Exceptions from parity.")
     system: SystemPart = Field(default=SystemPart(), description="Debian packages.")
+    cuda: CudaPart = Field(default=CudaPart(), description="Libraries of CUDA variants.")
     steps: tuple[Step, ...] = Field(
         default=(), description="Shell commands for what apt and pip can't give."
     )
     program: FilePath = Field(
-        description="A folder of the project with the executables `train` and `serve`."
+        default="",
+        description="A folder of the project with the executables `train` and `serve`.",
+    )
+    runtime: RuntimePart | None = Field(
+        default=None,
+        description="Instead of a program: Python files for Twinforge's own `train` and `serve`. "
+        "Their folder goes into the image.",
     )
     env: dict[EnvName, AsWritten] = Field(
         default={}, description="Environment variables of the image."
@@ -160,10 +196,14 @@ class RecipeFile(Part):
     overrides: tuple[OverridePart, ...] = Field(
         default=(), description="What is different for some variants; the last one wins."
     )
+    shelved: tuple[ShelvedPart, ...] = Field(
+        default=(),
+        description="Variants that can't be made (any more, or here): `check` goes on to say what "
+        "speaks against them, and nothing locks, renders or builds them.",
+    )
 
 
 class HeirFile(RecipeFile):
     """A recipe that extends another one, which says what it leaves out."""
 
     version: ReleaseVersion = ""
-    program: FilePath = ""
