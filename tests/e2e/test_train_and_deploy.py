@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
+from tests.fakes.account import REGION
 from tests.fakes.containers import Containers, make_tar
-from tests.fakes.sagemaker import REGION, FakeSageMaker
+from tests.fakes.sagemaker import FakeSageMaker
 from tests.fakes.wire import serving
 from tests.registry_server import RegistryServer, running_registry
 

@@ -11,7 +11,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from tests.engine.aws_world import AwsWorld
-from tests.fakes.sagemaker import REGION, FakeSageMaker
+from tests.fakes.account import REGION
+from tests.fakes.sagemaker import FakeSageMaker
 from tests.fakes.wire import serving
 from tests.unit.world import make_project
 from twinforge.build.bases import make_base

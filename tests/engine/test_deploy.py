@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.engine.aws_world import CUDA, MODEL, QUICK, REPOSITORY, ROLE, digest
-from tests.fakes.sagemaker import PING
+from tests.fakes.hosting import PING
 
 if TYPE_CHECKING:
     from tests.engine.aws_world import AwsWorld

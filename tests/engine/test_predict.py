@@ -10,7 +10,7 @@ import pytest
 
 import twinforge
 from tests.engine.aws_world import MODEL, ROLE
-from tests.fakes.sagemaker import REGION
+from tests.fakes.account import REGION
 from twinforge.errors import AwsError, AwsRefusedError
 
 if TYPE_CHECKING:

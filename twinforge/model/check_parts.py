@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from twinforge.errors import Problem
     from twinforge.model.inside import ProjectFiles
     from twinforge.model.matrix_file import MatrixFile
-    from twinforge.model.recipe_file import RecipeFile, SmokePart, SystemPart
+    from twinforge.model.recipe_file import RecipeFile, SystemPart
+    from twinforge.model.smoke_file import SmokePart
     from twinforge.model.source import Source
     from twinforge.yamlfile import Where
 

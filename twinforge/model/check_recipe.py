@@ -12,6 +12,7 @@ from twinforge.model.check_parts import (
     check_without,
     twice,
 )
+from twinforge.model.check_runtime import check_runtime
 from twinforge.yamlfile import show_value
 
 if TYPE_CHECKING:
@@ -38,9 +39,7 @@ def check_recipe(source: Source[RecipeFile], name: str, files: ProjectFiles) -> 
         message = f"the recipe is named {show_value(file.recipe)} and its file {show_value(name)}"
         yield source.problem(f"{message}; both must be the same", "recipe")
     yield from _check_packages(source)
-    if source.sound("program") and file.program:
-        for message in files.program_problems(file.program):
-            yield source.problem(message, "program")
+    yield from check_runtime(source, files)
     if source.sound("template") and file.template:
         for message in files.file_problems(file.template):
             yield source.problem(message, "template")
