@@ -37,8 +37,9 @@ def test_every_library_of_the_cuda_provider_is_there_and_only_the_driver_is_not(
     project: Project,
 ) -> None:
     project.must("build", VARIANT)
-    smoked = project.json("smoke", VARIANT)
-    assert [image["smoke"] for image in smoked["images"]] == ["passed"]
+    # the rest of the contract is tested on images that take less to start
+    some = ("--only", "image.*", "--only", "train", "--only", "serve.invocations*")
+    project.must("smoke", VARIANT, *some)
 
     image = project.image_id("onnx", "1.0.0-cu118-py3.11-debian12")
     assert ask(image).stdout == "only the driver is missing\n"
