@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from twinforge.errors import Problem, ProjectError
+from twinforge.model.rules import applies
 from twinforge.model.suggest import known_or_close
 from twinforge.smoke.contract import required_checks
 from twinforge.smoke.rules import load_rules
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from twinforge.api.workspace import Workspace
     from twinforge.build.ledger import Smoked
     from twinforge.build.plan import Node
-    from twinforge.model.recipe import Override, Recipe
+    from twinforge.model.recipe import Recipe
     from twinforge.model.variant import Variant
 
 __all__ = [
@@ -37,7 +38,12 @@ _CHECKS_VERSION = 2
 
 
 def checks_digest(
-    workspace: Workspace, recipe: Recipe, *, cuda: str = "", partner: str = ""
+    workspace: Workspace,
+    recipe: Recipe,
+    *,
+    cuda: str = "",
+    partner: str = "",
+    serves: Iterable[tuple[str, str]] = (),
 ) -> str:
     """Return the digest of all that is asked of an image: the checks and the files they use.
 
@@ -46,6 +52,7 @@ def checks_digest(
         recipe: The variant's own.
         cuda: The variant's CUDA version; empty without.
         partner: The id of the CPU image that the variant's is compared with; empty without.
+        serves: Use and type of the instances on which a CUDA variant has to run.
     """
     smoke_spec = recipe.smoke
     paths = [case.body for case in smoke_spec.invocations]
@@ -68,6 +75,7 @@ def checks_digest(
         "smoke": asdict(smoke_spec),
         "files": files,
         "partner": partner,
+        "serves": sorted(serves),
     }
     text = json.dumps(document, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -75,19 +83,27 @@ def checks_digest(
 
 def checks_digests(workspace: Workspace, variants: Iterable[Variant]) -> dict[str, str]:
     """Return the digest of what is asked of each variant's image, by the variant's id."""
-    known: dict[tuple[str, tuple[Override, ...], str, str], str] = {}
+    known: dict[tuple[object, ...], str] = {}
     digests = {}
     partners = partners_of(workspace)
     for variant in variants:
         partner = partners.get(variant.id)
         built = workspace.ledger.built.get(partner.id) if partner else None
         cuda, image_id = variant.accelerator.cuda, built.image_id if built else ""
-        same = (variant.recipe, variant.overrides, cuda, image_id)
+        serves = _served_by(workspace, variant) if cuda else ()
+        same = (variant.recipe, variant.overrides, cuda, image_id, serves)
         if same not in known:
             recipe = workspace.project.recipe_for(variant)
-            known[same] = checks_digest(workspace, recipe, cuda=cuda, partner=image_id)
+            known[same] = checks_digest(
+                workspace, recipe, cuda=cuda, partner=image_id, serves=serves
+            )
         digests[variant.id] = known[same]
     return digests
+
+
+def _served_by(workspace: Workspace, variant: Variant) -> tuple[tuple[str, str], ...]:
+    serves = workspace.project.matrix.serves
+    return tuple((one.use, one.instance) for one in serves if applies(one, variant.words))
 
 
 def partners_of(workspace: Workspace) -> dict[str, Variant]:

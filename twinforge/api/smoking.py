@@ -12,6 +12,7 @@ from twinforge.api.checks import (
     refuse_unknown_severities,
     smoked,
 )
+from twinforge.api.devices import device_asked
 from twinforge.api.rendering import locked_variant
 from twinforge.build.ledger import Smoked
 from twinforge.build.scheduler import Outcome, run_all
@@ -121,12 +122,13 @@ def _smoke_node(
     variant, tell = node.variant, workspace.listener
     recipe = workspace.project.recipe_for(variant)
     tell(Event("smoke", variant.id, State.STARTED))
+    lock = locked_variant(workspace, variant)
     try:
         report = run_smoke(
             node.image_id,
             recipe,
             variant,
-            {wheel.name: wheel.version for wheel in locked_variant(workspace, variant).wheels},
+            {wheel.name: wheel.version for wheel in lock.wheels},
             root=workspace.root,
             engine=workspace.engine,
             listener=tell,
@@ -134,6 +136,7 @@ def _smoke_node(
             cancelled=cancelled,
             choice=choice,
             partner=partner,
+            device=device_asked(workspace, variant, lock),
         )
     except TwinforgeError as error:
         tell(Event("smoke", variant.id, State.FAILED, error.message.partition("\n")[0]))

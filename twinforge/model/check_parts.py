@@ -137,6 +137,19 @@ def check_smoke(
             message = "an accuracy needs labels to compare the answer with"
             yield source.problem(message, *here, "accuracy", key=True)
 
+    yield from _check_commands(source, where, smoke)
+
+
+def _check_commands(source: AnySource, where: Where, smoke: SmokePart) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for index, command in enumerate(smoke.commands):
+        here = (*where, "commands", index)
+        if not command.run:
+            yield source.problem("a command names a program", *here, "run")
+        if command.name in seen:
+            yield source.problem(f"{show_value(command.name)} is listed twice", *here, "name")
+        seen.add(command.name)
+
 
 def _check_twin(source: AnySource, part: TwinPart, where: Where) -> Iterator[Problem]:
     for kind in part.twin:

@@ -89,7 +89,7 @@ class CommandPart(Part):
     """A command that must succeed in the image, in a container without a network."""
 
     name: ResourceName = Field(description="What the check is called.")
-    run: tuple[Sentence, ...] = Field(min_length=1, description="The program and its arguments.")
+    run: tuple[Sentence, ...] = Field(description="The program and its arguments.")
     status: int = Field(default=0, ge=0, le=255, description="The status it must end with.")
     prints: PatternText = Field(
         default="", description="A regular expression that its output must match."

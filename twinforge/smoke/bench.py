@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from twinforge.smoke.answers import Answer
     from twinforge.smoke.container import Bind, Containers, ImageFacts
     from twinforge.smoke.contract import Limits, Partner
+    from twinforge.smoke.device import DeviceAsked
     from twinforge.smoke.record import Record
     from twinforge.smoke.running import Running
 
@@ -55,6 +56,7 @@ class Bench:
         partner: The CPU image of the same kind, where there is one to compare with.
         record: Takes the checks, and what containers print.
         asked: The ids of the checks that are to be done.
+        device: For which CUDA and GPUs the image is to be.
         train_s: How long the training run took; 0 before it.
         ping_s: From the start of ``serve`` to its first good answer; 0 before it.
         answers: To the recipe's requests, by their index; those that were right.
@@ -72,6 +74,7 @@ class Bench:
     partner: Partner | None
     record: Record
     asked: frozenset[str]
+    device: DeviceAsked
     train_s: float = 0.0
     ping_s: float = 0.0
     answers: dict[int, Answer] = field(default_factory=dict)

@@ -11,7 +11,7 @@ import tempfile
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -22,7 +22,9 @@ from testcontainers.core.docker_client import DockerClient
 
 from twinforge.errors import MissingToolError, SmokeError
 from twinforge.smoke.confinement import BRIDGE, NO_NETWORK, Confinement
+from twinforge.smoke.gpus import requests_for
 from twinforge.smoke.running import LOOPBACK, STOPPED, Running, asking, read_entries
+from twinforge.smoke.stream import as_stream
 
 if TYPE_CHECKING:
     import threading
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from docker.models.containers import Container
+    from docker.types import DeviceRequest
 
     from twinforge.engine.engine import Engine
     from twinforge.smoke.modelfiles import Entry
@@ -38,6 +41,7 @@ __all__ = ["LABEL", "Bind", "Containers", "ImageFacts", "Mount", "open_container
 
 LABEL = "io.twinforge.smoke"
 API_TIMEOUT_S = 120
+EXPORT_BYTES = 1 << 20
 EXECUTABLE = 0o111
 _IS_DIRECTORY = 1 << 31  # of Go's file modes, in which the engine speaks
 _LINKS = 8
@@ -45,7 +49,7 @@ _LINKS = 8
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What an image says of itself; ``path`` is its PATH, split."""
+    """What an image says of itself; ``path`` is its PATH, ``library_path`` its LD_LIBRARY_PATH."""
 
     id: str
     entrypoint: tuple[str, ...]
@@ -53,6 +57,7 @@ class ImageFacts:
     path: tuple[str, ...]
     user: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    library_path: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +82,18 @@ class Containers:
     """Makes containers of one engine; ``open_containers`` opens it."""
 
     def __init__(
-        self, engine: Engine, client: DockerClient, label: str, cancelled: threading.Event
+        self,
+        engine: Engine,
+        client: DockerClient,
+        label: str,
+        cancelled: threading.Event,
+        gpus: Sequence[DeviceRequest] = (),
     ) -> None:
         self._engine = engine
         self._client = client
         self._labels = {LABEL: label}
         self._cancelled = cancelled
+        self._gpus = list(gpus)
 
     def inspect(self, image: str) -> ImageFacts:
         """Return what an image says of itself.
@@ -105,6 +116,7 @@ class Containers:
             path=tuple(part for part in variables.get("PATH", "").split(":") if part),
             user=config.get("User") or "",
             labels=config.get("Labels") or {},
+            library_path=tuple(variables.get("LD_LIBRARY_PATH", "").split(":")),
         )
 
     @contextmanager
@@ -168,6 +180,17 @@ class Containers:
             with asking(), suppress(NotFound):
                 container.remove(force=True, v=True)
 
+    @contextmanager
+    def files(self, image_id: str) -> Iterator[IO[bytes]]:
+        """Give all files of an image as a tar stream, which is read once, from front to back.
+
+        Nothing is run, and nothing is kept: an image may be bigger than the memory.
+        """
+        with self.created(image_id) as container, asking():
+            # Its annotation says that it gives text; what comes is bytes.
+            chunks = cast("Iterator[bytes]", container.export(chunk_size=EXPORT_BYTES))
+            yield as_stream(chunks)
+
     def find_programs(self, facts: ImageFacts, names: Sequence[str]) -> Mapping[str, str]:
         """Return where on the image's PATH each program is; those that are nowhere are absent.
 
@@ -222,6 +245,8 @@ class Containers:
         """
         confined = confinement or Confinement(network=BRIDGE if port else NO_NETWORK)
         options: dict[str, Any] = {"labels": self._labels, **confined.options()}
+        if self._gpus:
+            options["device_requests"] = self._gpus
         if entrypoint:
             options["entrypoint"] = list(entrypoint)
         if hostname:
@@ -280,7 +305,7 @@ class Containers:
 
 @contextmanager
 def open_containers(
-    engine: Engine, *, label: str, cancelled: threading.Event
+    engine: Engine, *, label: str, cancelled: threading.Event, gpus: bool = False
 ) -> Iterator[Containers]:
     """Connect to an engine; several threads may each have a connection of their own.
 
@@ -288,6 +313,7 @@ def open_containers(
         engine: Where the containers run.
         label: The value of the label that they and their volumes carry.
         cancelled: Set by another thread, ends every wait.
+        gpus: Whether containers get the machine's GPUs, where the engine offers some.
 
     Raises:
         MissingToolError: The engine does not answer, or publishes ports where we can't reach them.
@@ -298,8 +324,9 @@ def open_containers(
     testcontainers_config.tc_host_override = LOOPBACK
     with asking():
         client = DockerClient(**_client_options(engine))
+        requests = requests_for(client.client.info()) if gpus else []
     try:
-        yield Containers(engine, client, label, cancelled)
+        yield Containers(engine, client, label, cancelled, requests)
     finally:
         client.client.close()
 

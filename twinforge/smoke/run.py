@@ -12,6 +12,7 @@ from twinforge.smoke.checks import GROUPS
 from twinforge.smoke.choice import EVERYTHING, choose
 from twinforge.smoke.container import open_containers
 from twinforge.smoke.contract import CONTRACT_LIMITS, SmokeReport, is_silent, required
+from twinforge.smoke.device import CPU
 from twinforge.smoke.record import Record
 
 if TYPE_CHECKING:
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
     from twinforge.smoke.checks import Group
     from twinforge.smoke.choice import Choice
     from twinforge.smoke.contract import Asked, Limits, Partner
+    from twinforge.smoke.device import DeviceAsked
 
 __all__ = ["run_smoke"]
 
-_IMAGE = "image"
+_OF_ALL = frozenset({"image", "binaries"})
+"""Groups whose checks need nothing that a recipe declares."""
 
 
 def run_smoke(  # noqa: PLR0913 - what is smoked, and what it is smoked with
@@ -45,6 +48,7 @@ def run_smoke(  # noqa: PLR0913 - what is smoked, and what it is smoked with
     cancelled: threading.Event | None = None,
     choice: Choice = EVERYTHING,
     partner: Partner | None = None,
+    device: DeviceAsked = CPU,
 ) -> SmokeReport:
     """Check an image against SageMaker's contract and its recipe; several may run at once.
 
@@ -62,6 +66,8 @@ def run_smoke(  # noqa: PLR0913 - what is smoked, and what it is smoked with
         choice: Which checks are done; those that they need are done too.
         partner: Of a CUDA image, the CPU image of the same kind, to be compared with; None where
             the matrix has none.
+        device: For which CUDA and GPUs the image is to be. One with CUDA gets the machine's GPUs,
+            where the engine offers some.
 
     Returns:
         One check per rule that applies, passed or not; a failed check is not an exception.
@@ -75,7 +81,9 @@ def run_smoke(  # noqa: PLR0913 - what is smoked, and what it is smoked with
     asked = choose(choice, everything)
     silent = is_silent(recipe.smoke)
     record = Record(variant.id, asked, listener, log, silent=silent)
-    with open_containers(engine, label=variant.id, cancelled=stop) as containers:
+    with open_containers(
+        engine, label=variant.id, cancelled=stop, gpus=bool(variant.accelerator.cuda)
+    ) as containers:
         facts = containers.inspect(image)
         with containers.volume() as model, containers.network() as network:
             bench = Bench(
@@ -91,9 +99,10 @@ def run_smoke(  # noqa: PLR0913 - what is smoked, and what it is smoked with
                 partner=partner,
                 record=record,
                 asked=frozenset(one.id for one in asked),
+                device=device,
             )
             for name, checks in groupby(asked, key=lambda one: one.rule.group):
-                if name == _IMAGE or not silent:
+                if name in _OF_ALL or not silent:
                     _run_group(bench, record, GROUPS[name], list(checks))
     return SmokeReport(facts.id, variant.id, record.checks, bench.ping_s, asked == everything)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Seen", "changed_packages", "installers", "judge_installers", "watching"]
 
-_PAUSE_S = 0.1
+_PAUSE_S = 0.2
 
 _ALWAYS = re.compile(
     r"pip[0-9.]*|easy_install|apt|apt-get|aptitude|dpkg|conda|mamba|micromamba|yum|dnf|apk"
@@ -60,7 +60,7 @@ class Seen:
 def watching(container: Watched) -> Iterator[Seen]:
     """List a container's processes again and again while the body runs.
 
-    What lives for less than a tenth of a second may be missed; what it changed is not (see
+    What lives for less than a fifth of a second may be missed; what it changed is not (see
     ``changed_packages``).
     """
     seen, done = Seen(), threading.Event()

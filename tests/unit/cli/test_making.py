@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -9,9 +10,12 @@ from tests.unit.world import LOCKED_APT
 from twinforge.api import building, smoking
 from twinforge.build.progress import Failure
 from twinforge.errors import StaleError
-from twinforge.smoke.contract import Check, SmokeReport, required_checks
+from twinforge.smoke.choice import EVERYTHING, Choice, choose
+from twinforge.smoke.contract import Check, SmokeReport, required
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.unit.cli.conftest import Run
     from tests.unit.world import World
     from twinforge.model.recipe import Recipe
@@ -29,11 +33,14 @@ def smoker(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The variants that were smoked; all pass but the one that declares no checks."""
     smoked: list[str] = []
 
-    def run_smoke(image: str, recipe: Recipe, variant: Variant, *_: object, **__: object) -> object:
+    def run_smoke(
+        image: str, recipe: Recipe, variant: Variant, *_: object, choice: Choice, **__: object
+    ) -> object:
         smoked.append(variant.id)
         passed = bool(recipe.smoke.invocations)
-        checks = tuple(Check(name, passed, "", 0.1) for name in required_checks(recipe.smoke))
-        return SmokeReport(image, variant.id, checks, 1.5)
+        asked = choose(choice, required(recipe.smoke))
+        checks = tuple(Check(one.id, passed, "", 0.1) for one in asked)
+        return SmokeReport(image, variant.id, checks, 1.5, whole=choice == EVERYTHING)
 
     monkeypatch.setattr(smoking, "run_smoke", run_smoke)
     return smoked
@@ -153,3 +160,67 @@ def test_a_smoke_ends_with_0_only_if_every_image_passed(
     assert smoker[-1] == OTHER
     assert run("smoke", "words", "--again", "--jobs", "1").status == 0
     assert smoker[-2:] == [CPU, CUDA]
+
+
+def test_the_list_of_checks_needs_no_project(run: Run) -> None:
+    ran = run("smoke", "--list")
+    assert ran.status == 0
+    assert ran.out.splitlines()[0].split() == [
+        "CHECK",
+        "SEVERITY",
+        "APPLIES",
+        "TO",
+        "WHAT",
+        "SOURCE",
+    ]
+    listed = json.loads(run("smoke", "--list", "--json").out)
+    assert {"serve.ping", "train", "pair.same-answers"} <= {rule["id"] for rule in listed}
+
+
+def test_a_part_of_the_checks_is_shown_and_not_remembered(
+    run: Run, world: World, smoker: list[str]
+) -> None:
+    run("build", "words")
+    ran = run("smoke", "words", "--only", "serve.*", "--skip", "serve.concurrent")
+    assert ran.status == 0
+    assert sorted(smoker) == [CPU, CUDA]
+    assert "serve.ping" in ran.out
+    assert world.workspace.ledger.smoked == {}
+    run("smoke", "words")
+    assert len(world.workspace.ledger.smoked) == 2
+    run("smoke", "words", "--only", "serve.*")
+    assert len(smoker) == 6
+
+
+@pytest.mark.usefixtures("world")
+def test_a_glob_that_matches_no_check_ends_with_2(run: Run, smoker: list[str]) -> None:
+    run("build", "words")
+    ran = run("smoke", "words", "--only", "serve.pong")
+    assert ran.status == 2
+    assert "'serve.pong' matches no check; did you mean 'serve.ping'?" in ran.err
+    assert smoker == []
+
+
+def test_junit_xml_is_written_whatever_failed(
+    run: Run, world: World, smoker: list[str], tmp_path: Path
+) -> None:
+    run("build")
+    target = tmp_path / "reports" / "smoke.xml"
+    assert run("smoke", "--junit", str(target)).status == 1
+    suites = ET.fromstring(target.read_text("utf-8"))
+    assert [suite.attrib["name"] for suite in suites] == [OTHER, CPU, CUDA]
+    assert [suite.attrib["failures"] != "0" for suite in suites] == [True, False, False]
+    assert len(smoker) == 3
+    assert len(world.workspace.ledger.smoked) == 3
+    unwritable = run("smoke", "--again", "--junit", "/dev/null/smoke.xml")
+    assert unwritable.status == 2
+    assert "'/dev/null/smoke.xml' can't be written" in unwritable.err
+
+
+def test_a_severity_for_a_check_that_there_is_not_is_told(run: Run, world: World) -> None:
+    run("build", "words")
+    change = "severities: {serve.pong: {severity: error, because: why not}}"
+    world.edit("recipes/words.yaml", "smoke:", f"smoke:\n  {change}")
+    ran = run("smoke", "words")
+    assert ran.status == 5
+    assert "smoke.severities.serve.pong: 'serve.pong' is no check; did you mean" in ran.err

@@ -34,6 +34,9 @@ def report(*names: str, failing: str = "") -> SmokeReport:
 def test_everything_is_required_in_the_order_of_the_rules() -> None:
     assert required_checks(Smoke(TRAIN, (ASK, ASK), 30)) == (
         *IMAGE,
+        "binaries.complete",
+        "cuda.none",
+        "cuda.no-driver",
         "train",
         "train.no-network",
         "train.no-installer",

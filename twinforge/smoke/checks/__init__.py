@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
 from twinforge.smoke.bench import Bench, Step
+from twinforge.smoke.checks.binaries import binary_checks
 from twinforge.smoke.checks.image import image_checks
 from twinforge.smoke.checks.pair import pair_checks
 from twinforge.smoke.checks.restricted import restricted_checks
@@ -25,6 +26,7 @@ Group = Callable[[Bench], AbstractContextManager[Mapping[str, Step]]]
 
 GROUPS: Mapping[str, Group] = {
     "image": image_checks,
+    "binaries": binary_checks,
     "train": train_checks,
     "train-failures": failure_checks,
     "train-stop": stop_checks,
