@@ -10,7 +10,14 @@ from benchmarks.ours import Ours, copy_checkout
 from benchmarks.peer import IMAGES, SWAP, Peer, minimal_base, write_peer
 from benchmarks.registry import running_registry
 from benchmarks.results import Metric, Sample
-from benchmarks.runtime import CONNECTIONS, FLASK, PAYLOADS, build_flask, build_rows, measure_load
+from benchmarks.runtime import (
+    CONNECTIONS,
+    FLASK,
+    PAYLOADS,
+    build_flask,
+    build_project,
+    measure_load,
+)
 from benchmarks.serving import time_to_ping, train_model
 from twinforge.errors import StaleError
 
@@ -338,7 +345,7 @@ class Runtime(Scenario):
 
     def setup(self) -> None:
         """Build both."""
-        self._image = build_rows(self.bench)
+        self._image = build_project(self.bench, "rows")
         build_flask(self.bench, self.bench.base_of(self._image))
 
     def ours(self, number: int) -> Sample:
