@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.engine
 
 VARIANT = "onnx/cu118-py3.11-debian12"
-ASK = (
-    "import sys; sys.path.insert(0, '/program'); "
-    "from classifier.device import cuda_provider; print(cuda_provider())"
-)
 
 
 @pytest.fixture
@@ -34,17 +30,16 @@ def project(tmp_path: Path) -> Iterator[Project]:
 def ask(image: str, *options: str) -> subprocess.CompletedProcess[str]:
     """Ask the image's own check, which its program makes before it trains or serves."""
     argv = ["docker", "run", "--rm", "--network", "none", *options, image]
-    return subprocess.run(
-        [*argv, "/opt/venv/bin/python", "-c", ASK], capture_output=True, text=True, check=False
-    )
+    return subprocess.run([*argv, "check-cuda"], capture_output=True, text=True, check=False)
 
 
 def test_every_library_of_the_cuda_provider_is_there_and_only_the_driver_is_not(
     project: Project,
 ) -> None:
     project.must("build", VARIANT)
-    smoked = project.json("smoke", VARIANT)
-    assert [image["smoke"] for image in smoked["images"]] == ["passed"]
+    # the rest of the contract is tested on images that take less to start
+    some = ("--only", "image.*", "--only", "train", "--only", "serve.invocations*")
+    project.must("smoke", VARIANT, *some)
 
     image = project.image_id("onnx", "1.0.0-cu118-py3.11-debian12")
     assert ask(image).stdout == "only the driver is missing\n"

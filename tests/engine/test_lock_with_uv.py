@@ -271,3 +271,17 @@ def test_a_private_index_without_credentials_is_no_answer_and_no_secret(
     )
     assert isinstance(found, Conflict)
     assert "twinforge-private-test" in found.explanation
+
+
+def test_what_stays_out_is_left_out_whoever_asks_for_it() -> None:
+    resolver = UvResolver(os.environ)
+
+    def names(*without: str) -> set[str]:
+        found = resolver.compile(
+            ["pandas"], [], TARGET, preferences={}, indexes=(), without=without
+        )
+        assert isinstance(found, tuple)
+        return {one.name for one in found}
+
+    assert names() - names("python-dateutil") >= {"python-dateutil"}
+    assert {"numpy", "pandas"} <= names("python-dateutil")

@@ -88,11 +88,20 @@ class _Listing:
     digests: Mapping[str, tuple[str, ...]]
 
 
-def cuda_images() -> Mapping[str, CudaImage]:
-    """Return every known tag, those of systems with apt first, oldest CUDA release first."""
-    listings = (_listing(name) for name in _FILES)
+def cuda_images(status: Status | None = None) -> Mapping[str, CudaImage]:
+    """Return every known tag, those of systems with apt first, oldest CUDA release first.
+
+    Args:
+        status: Of the tags that are wanted; None for all of them.
+    """
+    # most of the thousands of tags are gone, and making what is known of each takes a while
     return MappingProxyType(
-        {tag: _image(listing, tag) for listing in listings for tag in listing.records}
+        {
+            tag: _image(listing, tag)
+            for listing in map(_listing, _FILES)
+            for tag, (record, _) in listing.records.items()
+            if status in {None, record.status}
+        }
     )
 
 

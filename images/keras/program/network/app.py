@@ -33,10 +33,9 @@ JSON = "application/json"
 
 @dataclass(frozen=True)
 class Model:
-    """The network, and what there is to say of CUDA."""
+    """The network, which runs on a GPU where there is one."""
 
     network: keras.Model
-    cuda: str
 
     @classmethod
     def load(cls, folder: Path) -> Model:
@@ -49,7 +48,8 @@ class Model:
         if not path.is_file():
             message = f"there is no model: '{path}' does not exist"
             raise FileNotFoundError(message)
-        model = cls(keras.models.load_model(path), cuda_state())
+        cuda_state()  # an image that lacks a library would serve on the CPU, and say nothing
+        model = cls(keras.models.load_model(path))
         model.predict(np.zeros((1, PIXELS), np.float32))
         return model
 
@@ -101,7 +101,6 @@ def _answer(environ: dict[str, Any]) -> bytes:
 
 
 def _invoke(environ: dict[str, Any], model: Model) -> bytes:
-    """Answer with the digits; a question in JSON also gets what there is to say of CUDA."""
     given = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     if given not in {CSV, JSON}:
         reason = f"the content type '{given}' is neither {CSV} nor {JSON}"
@@ -115,5 +114,5 @@ def _invoke(environ: dict[str, Any], model: Model) -> bytes:
     except DataError as error:
         raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from error
     digits = model.predict(images)
-    answer = digits if given == CSV else {"predictions": digits, "cuda": model.cuda}
+    answer = digits if given == CSV else {"predictions": digits}
     return json.dumps(answer).encode()

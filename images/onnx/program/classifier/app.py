@@ -33,10 +33,9 @@ JSON = "application/json"
 
 @dataclass(frozen=True)
 class Model:
-    """A session, and what there is to say of CUDA; threads may share it."""
+    """A session; threads may share it."""
 
     session: onnxruntime.InferenceSession
-    cuda: str
 
     @classmethod
     def load(cls, folder: Path) -> Model:
@@ -49,13 +48,12 @@ class Model:
         if not path.is_file():
             message = f"there is no model: '{path}' does not exist"
             raise FileNotFoundError(message)
-        cuda = cuda_provider()
         providers = ["CPUExecutionProvider"]
-        if cuda == WORKS:
+        if cuda_provider() == WORKS:
             providers.insert(0, "CUDAExecutionProvider")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # there is a worker for each CPU already
-        return cls(onnxruntime.InferenceSession(str(path), options, providers=providers), cuda)
+        return cls(onnxruntime.InferenceSession(str(path), options, providers=providers))
 
     def predict(self, images: NDArray[np.float32]) -> list[int]:
         """Return the digit that each image shows."""
@@ -105,7 +103,6 @@ def _answer(environ: dict[str, Any]) -> bytes:
 
 
 def _invoke(environ: dict[str, Any], model: Model) -> bytes:
-    """Answer with the digits; a question in JSON also gets what there is to say of CUDA."""
     given = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     if given not in {CSV, JSON}:
         reason = f"the content type '{given}' is neither {CSV} nor {JSON}"
@@ -119,5 +116,5 @@ def _invoke(environ: dict[str, Any], model: Model) -> bytes:
     except DataError as error:
         raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from error
     digits = model.predict(images)
-    answer = digits if given == CSV else {"predictions": digits, "cuda_provider": model.cuda}
+    answer = digits if given == CSV else {"predictions": digits}
     return json.dumps(answer).encode()

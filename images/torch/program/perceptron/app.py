@@ -110,7 +110,6 @@ def _answer(environ: dict[str, Any]) -> bytes:
 
 
 def _invoke(environ: dict[str, Any], model: Model) -> bytes:
-    """Answer with the digits; a question in JSON also gets the device that answered."""
     given = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     if given not in {CSV, JSON}:
         reason = f"the content type '{given}' is neither {CSV} nor {JSON}"
@@ -124,5 +123,5 @@ def _invoke(environ: dict[str, Any], model: Model) -> bytes:
     except DataError as error:
         raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from error
     digits = model.predict(images)
-    answer = digits if given == CSV else {"predictions": digits, "device": model.device}
+    answer = digits if given == CSV else {"predictions": digits}
     return json.dumps(answer).encode()

@@ -1,0 +1,86 @@
+"""What would be in an image: libraries of CUDA that can be had, and none of them twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from twinforge.api.asking import base_text, lock_of, python_axis, requirement_of
+from twinforge.compat.builds import carries_cuda
+from twinforge.compat.duplicates import find_duplicate
+from twinforge.compat.frameworks import framework_builds, framework_of
+from twinforge.lock.cuda import cuda_troubles
+from twinforge.lock.resolve import apt_packages
+from twinforge.lock.resolver import OLDEST_PYTHON
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from twinforge.api.workspace import Workspace
+    from twinforge.model.place import Place
+    from twinforge.model.recipe import AptPackage, Recipe
+    from twinforge.model.variant import Variant
+
+__all__ = ["content_problems", "duplicate_warnings"]
+
+_MEGABYTE = 1_000_000
+
+
+def content_problems(workspace: Workspace, variant: Variant) -> Iterator[tuple[Place, str]]:
+    """Yield what can't be locked whatever an index says: an old Python, libraries without a package."""
+    if tuple(int(part) for part in variant.python.split(".")) < OLDEST_PYTHON:
+        oldest = ".".join(map(str, OLDEST_PYTHON))
+        message = f"Python {variant.python} is older than any that uv resolves for ({oldest})"
+        yield python_axis(workspace, variant).place, message
+    for trouble in cuda_troubles(workspace.project.recipe_for(variant), variant):
+        yield trouble.place, trouble.message
+
+
+def duplicate_warnings(workspace: Workspace, variant: Variant) -> Iterator[tuple[Place, str]]:
+    """Yield CUDA that is in an image more than once, with what it costs and what avoids it."""
+    if not variant.accelerator.cuda:
+        return
+    recipe = workspace.project.recipe_for(variant)
+    lock = lock_of(workspace, variant)
+    duplicate = find_duplicate(
+        base_text(variant.base),
+        [package.name for package in (lock.apt if lock else _asked_apt(recipe, variant))],
+        {wheel.name: wheel.size_bytes for wheel in lock.wheels} if lock else {},
+        carries=() if lock else tuple(_carriers(recipe, variant)),
+    )
+    if duplicate is None:
+        return
+    size = duplicate.size_bytes
+    cost = f" (the wheels weigh {size / _MEGABYTE:.0f} MB)" if size else ""
+    instead = f"; the base {duplicate.instead} avoids it" if duplicate.instead else ""
+    what = ", ".join(duplicate.libraries)
+    sources = "; ".join(duplicate.sources)
+    message = f"CUDA's libraries come more than once: {what}, from {sources}{cost}{instead}"
+    yield variant.accelerator.place, message
+
+
+def _asked_apt(recipe: Recipe, variant: Variant) -> Sequence[AptPackage]:
+    """Return what is asked of apt, before it is locked; libraries that can't be had are told apart."""
+    if cuda_troubles(recipe, variant):
+        return ()
+    return apt_packages(recipe, variant)
+
+
+def _carriers(recipe: Recipe, variant: Variant) -> Iterator[str]:
+    """Yield the requirements that bring NVIDIA's wheels."""
+    for package in recipe.packages:
+        requirement = requirement_of(package, variant)
+        name = canonicalize_name(requirement.name)
+        if framework_of(name) is None:
+            continue
+        builds = framework_builds(name)
+        if any(
+            build.package == name
+            and requirement.extras <= set(build.extras)
+            and build.cudnn is not None
+            and (requirement.extras or not build.extras)
+            and carries_cuda(build)
+            for build in builds
+        ):
+            yield str(requirement)
