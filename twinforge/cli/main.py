@@ -57,6 +57,7 @@ _VERBS = {
     "deploy": "hosting",
     "endpoint": "endpoints",
     "predict": "predicting",
+    "local": "local",
     "compat": "compat",
 }
 """Verb -> its module, in the order in which a project uses them.

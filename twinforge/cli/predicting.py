@@ -16,7 +16,7 @@ from twinforge.sagemaker.predict import Endpoint
 if TYPE_CHECKING:
     from twinforge.cli.session import Session
 
-__all__ = ["predict"]
+__all__ = ["predict", "read_body"]
 
 
 @click.command(
@@ -46,7 +46,7 @@ def predict(  # noqa: PLR0913 - the options of the command line
     profile: str,
 ) -> None:
     """Send FILE to an endpoint and print the container's answer, byte for byte."""
-    body = _read(file)
+    body = read_body(file)
     account = open_account(session.environ, region, profile)
     client = Endpoint(endpoint, service=AwsService("sagemaker-runtime", account))
     answer = client.predict(body, content_type=content_type, accept=accept, variant=target)
@@ -63,7 +63,12 @@ def predict(  # noqa: PLR0913 - the options of the command line
     sys.stdout.buffer.flush()
 
 
-def _read(file: str) -> bytes:
+def read_body(file: str) -> bytes:
+    """Return what a file holds; ``-`` is standard input.
+
+    Raises:
+        UsageError: It can't be read.
+    """
     if file == "-":
         return sys.stdin.buffer.read()
     try:

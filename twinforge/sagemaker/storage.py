@@ -34,6 +34,10 @@ class Storage(Protocol):
         """Read an object into a file; ``moved`` is told of every chunk's bytes."""
         ...
 
+    def delete(self, place: Place) -> None:
+        """Delete an object; one that is not there is deleted already."""
+        ...
+
 
 class S3:
     """A :class:`Storage` that is S3; it connects with the first call."""
@@ -81,6 +85,15 @@ class S3:
         except s3transfer.exceptions.RetriesExceededError as error:
             message = f"'{place}' could not be read: {error}"
             raise AwsError(message) from error
+
+    def delete(self, place: Place) -> None:
+        """Delete an object.
+
+        Raises:
+            AwsError: S3 said no, or could not be used.
+        """
+        with asking("s3", f"DeleteObject '{place}'"):
+            self._client().delete_object(Bucket=place.bucket, Key=place.key)
 
     def _client(self) -> Any:
         if self._opened is None:
