@@ -18,7 +18,8 @@ from twinforge.sagemaker.local.endpoint import check_serving, serving
 from twinforge.sagemaker.local.job import check_job
 from twinforge.sagemaker.local.limits import limits_for
 from twinforge.sagemaker.local.means import LocalMeans
-from twinforge.sagemaker.local.train import Places, run_job
+from twinforge.sagemaker.local.results import Places
+from twinforge.sagemaker.local.train import run_job
 from twinforge.sagemaker.local.transform import run_transform
 from twinforge.sagemaker.local.watch import watch
 from twinforge.sagemaker.naming import named
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from twinforge.sagemaker.local.endpoint import Hosted, Serving
     from twinforge.sagemaker.local.job import LocalJob
     from twinforge.sagemaker.local.limits import Limits
-    from twinforge.sagemaker.local.train import LocalTrained
+    from twinforge.sagemaker.local.results import LocalTrained
     from twinforge.sagemaker.local.transform import Transform, Transformed
     from twinforge.sagemaker.storage import Storage
 

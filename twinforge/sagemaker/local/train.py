@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from twinforge.errors import TrainError, TwinforgeError, UsageError
+from twinforge.errors import TwinforgeError, UsageError
 from twinforge.events import State
 from twinforge.sagemaker.local.checkpoints import Checkpoints, open_store
 from twinforge.sagemaker.local.desk import Mount, Spec, labels_of, name_of, new_volume
-from twinforge.sagemaker.local.files import Packed, Piece, pack, reading, tar_chunks
+from twinforge.sagemaker.local.files import Piece, reading, tar_chunks
 from twinforge.sagemaker.local.job import HOST, config_pieces, job_env
 from twinforge.sagemaker.local.means import Log, stop_box
-from twinforge.sagemaker.local.sources import S3_SCHEME, input_files
+from twinforge.sagemaker.local.results import LocalTrained, Results
+from twinforge.sagemaker.local.sources import input_files
 from twinforge.sagemaker.local.words import Ending, judge_ending, refused_start
-from twinforge.sagemaker.place import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +25,10 @@ if TYPE_CHECKING:
     from twinforge.sagemaker.local.job import LocalJob
     from twinforge.sagemaker.local.limits import Limits
     from twinforge.sagemaker.local.means import LocalMeans
+    from twinforge.sagemaker.local.results import Places
     from twinforge.sagemaker.local.words import StopCause
 
-__all__ = ["GRACE_S", "STOPPING", "LocalTrained", "Places", "run_job"]
+__all__ = ["GRACE_S", "STOPPING", "run_job"]
 
 GRACE_S = 120.0
 """Source: SageMaker developer guide, "How SageMaker runs your training image"."""
@@ -39,88 +39,6 @@ _OPT_ML = "/opt/ml"
 _FAILURE = "/opt/ml/output/failure"
 _SYNC_S = 5.0
 _OUT_OF_MEMORY = "the container needed more memory than its instance type has"
-
-
-@dataclass(frozen=True, slots=True)
-class LocalTrained:
-    """A training job that has ended.
-
-    Attributes:
-        name: Its name.
-        status: As DescribeTrainingJob says it.
-        phase: The secondary status.
-        reason: Why it failed, or empty.
-        exit_status: Of ``train``; -1 where it could not be started.
-        variant: The variant's id.
-        instance: The instance type that it was run like.
-        model: The model's archive, or empty where none is kept: a path or an S3 address.
-        output: The archive of ``/opt/ml/output/data``, or empty where nothing is in it.
-        log: What the container printed.
-        seconds: How long ``train`` ran.
-        last_lines: The end of the log.
-        notes: What has to be known, such as that no endpoint takes the model.
-    """
-
-    name: str
-    status: str
-    phase: str
-    reason: str
-    exit_status: int
-    variant: str
-    instance: str
-    model: str
-    output: str
-    log: str
-    seconds: int
-    last_lines: tuple[str, ...] = field(default=(), repr=False)
-    notes: tuple[str, ...] = ()
-
-    def as_json(self) -> dict[str, object]:
-        """Return it as ``twinforge local train --json`` prints it."""
-        return {
-            "job": self.name,
-            "status": self.status,
-            "phase": self.phase,
-            "reason": self.reason,
-            "exit_status": self.exit_status,
-            "variant": self.variant,
-            "instance": self.instance,
-            "model": self.model,
-            "output": self.output,
-            "log": self.log,
-            "seconds": self.seconds,
-            "notes": list(self.notes),
-        }
-
-    def refuse_unless_complete(self) -> None:
-        """Say what the service would say of a job that did not complete, and the log's end.
-
-        Raises:
-            TrainError: It did not.
-        """
-        if self.status == "Completed":
-            return
-        parts = [f"the training job '{self.name}' is {self.status} ({self.phase})"]
-        if self.reason:
-            parts.append(f"reason: {self.reason}")
-        parts += [f"  | {line}" for line in self.last_lines]
-        hints = [*self.notes, f"what it saved until then is in {self.model}" if self.model else ""]
-        raise TrainError("\n".join(parts), hint="; ".join(filter(None, hints)))
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where what a job leaves goes.
-
-    Attributes:
-        output: A folder or an S3 address; ``<job>/output/model.tar.gz`` goes below.
-        log: Gets all that the container prints; replaced.
-        checkpoints: A folder or an S3 address, or empty for none.
-    """
-
-    output: str
-    log: Path
-    checkpoints: str = ""
 
 
 def run_job(means: LocalMeans, job: LocalJob, limits: Limits, places: Places) -> LocalTrained:
@@ -250,8 +168,9 @@ class _Run:
 
     def upload(self, ending: Ending, output: str) -> LocalTrained:
         """Pack what the job left, and bring it to where it belongs."""
-        model = self._packed("model", "model.tar.gz", output, needed=ending.has_model)
-        data = self._packed("output/data", "output.tar.gz", output, needed=False)
+        results = Results(self._means, self._box, self._scratch, self._job.name, output)
+        model = results.keep_model() if ending.has_model else ""
+        data = results.keep_data()
         return LocalTrained(
             name=self._job.name,
             status=ending.status,
@@ -260,12 +179,12 @@ class _Run:
             exit_status=self._exit_status,
             variant=f"{self._job.recipe}/{self._job.variant}",
             instance=self._job.instance,
-            model=model if ending.has_model else "",
+            model=model,
             output=data,
             log=str(self._log_path) if self._log_path.is_file() else "",
             seconds=round(self._seconds),
             last_lines=self._log.last,
-            notes=tuple(self._notes),
+            notes=(*self._notes, *results.notes),
         )
 
     def _watch(self, deadline: float) -> StopCause:
@@ -302,48 +221,6 @@ class _Run:
                 # A character has at most four bytes, and no more of them are shown than these.
                 return file.read(4096).decode(errors="replace") if file else ""
 
-    def _packed(self, folder: str, name: str, output: str, *, needed: bool) -> str:
-        """Return where an archive went, or nothing where it holds no file and is not needed."""
-        place = f"{self._job.name}/output/{name}"
-        is_in_s3 = output.startswith(S3_SCHEME)
-        target = self._scratch / name if is_in_s3 else Path(output) / place
-        with self._desk.get(self._box, f"{_OPT_ML}/{folder}") as chunks:
-            if chunks is None:
-                return ""
-            found = pack(chunks, self._scratch / f"packing-{name}")
-        if not (found.files or found.strange or needed):
-            return ""
-        self._look_at(found, name)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _move(found.path, target)
-        if not is_in_s3:
-            return str(target)
-        address = Place.parse(output).below(place)
-        self._means.storage.upload(target, address, lambda _: None)
-        return str(address)
-
-    def _look_at(self, found: Packed, name: str) -> None:
-        if name != "model.tar.gz":
-            return
-        if found.strange:
-            note = f"the model holds '{found.strange}', a link or no file: no endpoint takes it"
-            self._notes.append(note)
-        elif not found.files:
-            self._notes.append("the job left no file in /opt/ml/model: the model is empty")
-
 
 def _was_asked_to_stop(found: Look) -> bool:
     return found.name.endswith(STOPPING)
-
-
-def _move(source: Path, target: Path) -> None:
-    """Move a file, also to another file system, where it appears whole."""
-    part = target.with_name(f".{target.name}.part")
-    try:
-        with source.open("rb") as reader, part.open("wb") as writer:
-            while chunk := reader.read(1 << 20):
-                writer.write(chunk)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
-    source.unlink()
