@@ -52,10 +52,11 @@ def watch(
                 said = trouble
                 next_ping = patience.clock() + PING_EVERY_S
             patience.sleep(patience.poll_s)
-    if found is not None and found.name and not _was_stopped(found.exit_status):
+    if found is not None and (found.was_out_of_memory or not _was_stopped(found.exit_status)):
         lines = "\n".join(f"  | {line}" for line in follower.last)
         message = f"the container of '{name}' ended with status {found.exit_status}\n{lines}"
-        raise DeployError(message, hint=f"its whole log is {log}")
+        hint = "it needed more memory than it has; " if found.was_out_of_memory else ""
+        raise DeployError(message, hint=f"{hint}its whole log is {log}")
 
 
 def _was_stopped(exit_status: int) -> bool:
