@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twinforge.model.check_parts import check_env, check_packages, check_smoke, check_system
+from twinforge.model.check_runtime import check_runtime
 from twinforge.yamlfile import show_value
 
 if TYPE_CHECKING:
@@ -34,9 +35,7 @@ def check_recipe(source: Source[RecipeFile], name: str, files: ProjectFiles) -> 
         yield from check_packages(source, ("python", "packages"), file.python.packages)
     if source.sound("system"):
         yield from check_system(source, ("system",), file.system)
-    if source.sound("program") and file.program:
-        for message in files.program_problems(file.program):
-            yield source.problem(message, "program")
+    yield from check_runtime(source, files)
     if source.sound("template") and file.template:
         for message in files.file_problems(file.template):
             yield source.problem(message, "template")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
@@ -28,6 +29,7 @@ from twinforge.model.recipe import (
     Override,
     Package,
     Recipe,
+    Runtime,
     Smoke,
     SmokeChange,
     SystemPackages,
@@ -60,6 +62,8 @@ def complete_recipe(source: Source[RecipeFile], parent: Recipe | None = None) ->
     if parent is None:
         return own
     file, given = source.file, source.file.model_fields_set
+    # one of the two replaces whichever of them the parent has
+    program = own if given & {"program", "runtime"} else parent
     return Recipe(
         name=own.name,
         version=own.version if "version" in given else parent.version,
@@ -69,13 +73,14 @@ def complete_recipe(source: Source[RecipeFile], parent: Recipe | None = None) ->
         parity_exempt={**parent.parity_exempt, **own.parity_exempt},
         system=merge_system(parent.system, own.system),
         steps=(*parent.steps, *own.steps),
-        program=own.program if "program" in given else parent.program,
+        program=program.program,
         env={**parent.env, **own.env},
         template=own.template if "template" in given else parent.template,
         smoke=change_smoke(parent.smoke, _smoke_change(file.smoke)),
         place=own.place,
         axes=tuple({axis.name: axis for axis in (*parent.axes, *own.axes)}.values()),
         overrides=(*parent.overrides, *own.overrides),
+        runtime=program.runtime,
     )
 
 
@@ -165,7 +170,7 @@ def _own_recipe(source: Source[RecipeFile]) -> Recipe:
         },
         system=SystemPackages(_apt(file.system.packages), _apt(file.system.cuda)),
         steps=file.steps,
-        program=file.program.rstrip("/"),
+        program=_program_folder(file),
         env=dict(file.env),
         template=file.template,
         smoke=_smoke(file.smoke),
@@ -179,7 +184,23 @@ def _own_recipe(source: Source[RecipeFile]) -> Recipe:
             ),
             *_overrides(source, file.overrides),
         ),
+        runtime=_runtime(source),
     )
+
+
+def _program_folder(file: RecipeFile) -> str:
+    part = file.runtime
+    if part is None:
+        return file.program.rstrip("/")
+    return str(PurePosixPath(part.predictor or part.trainer).parent)
+
+
+def _runtime(source: Source[RecipeFile]) -> Runtime | None:
+    part = source.file.runtime
+    if part is None:
+        return None
+    predictor, trainer = (PurePosixPath(path).name for path in (part.predictor, part.trainer))
+    return Runtime(predictor, trainer, source.place("runtime", key=True))
 
 
 def _plain(rule: Mapping[str, str]) -> dict[str, str]:

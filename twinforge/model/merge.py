@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from twinforge.model.recipe import Smoke, SystemPackages, Twin
+from twinforge.model.server import server_packages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +26,14 @@ __all__ = ["change_smoke", "merge_packages", "merge_system", "variant_recipe"]
 
 
 def variant_recipe(recipe: Recipe, variant: Variant) -> Recipe:
-    """Return the recipe as it is for one variant, with the variant's overrides in it."""
-    return reduce(_overridden, variant.overrides, recipe)
+    """Return the recipe as it is for one variant, with the variant's overrides in it.
+
+    The runtime's server is among its packages, beside whatever the recipe asks of the same ones.
+    """
+    own = reduce(_overridden, variant.overrides, recipe)
+    if own.runtime is None:
+        return own
+    return replace(own, packages=(*own.packages, *server_packages(own.runtime)))
 
 
 def merge_packages(

@@ -23,6 +23,7 @@ __all__ = [
     "Override",
     "Package",
     "Recipe",
+    "Runtime",
     "Smoke",
     "SmokeChange",
     "SystemPackages",
@@ -132,9 +133,22 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True)
+class Runtime:
+    """What Twinforge's own ``train`` and ``serve`` run: file names in the program's folder.
+
+    Either may be empty, and then that half of the image says so when it is asked for.
+    """
+
+    predictor: str
+    trainer: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """An image family. ``program`` is a folder relative to the project, with ``train``/``serve``.
 
+    With a ``runtime``, that folder has the files that the runtime needs instead of the two.
     ``axes`` stand instead of the matrix's of the same name, or beside them. What ``overrides``
     change is not in the other fields; ``variant_recipe`` gives a variant's own recipe.
     """
@@ -154,3 +168,4 @@ class Recipe:
     place: Place
     axes: tuple[Axis, ...] = ()
     overrides: tuple[Override, ...] = ()
+    runtime: Runtime | None = None

@@ -42,6 +42,7 @@ __all__ = [
     "ParityPart",
     "PythonPart",
     "RecipeFile",
+    "RuntimePart",
     "SmokePart",
     "SystemPart",
     "TrainPart",
@@ -157,6 +158,17 @@ class SmokePart(Part):
     )
 
 
+class RuntimePart(Part):
+    """The user's part of images that Twinforge's own runtime serves and trains in."""
+
+    predictor: FilePath = Field(
+        default="", description="A Python file of the project with `load` and `predict`."
+    )
+    trainer: FilePath = Field(
+        default="", description="A Python file with `train`, in the folder of the predictor."
+    )
+
+
 class OverridePythonPart(Part):
     """Python packages that an override adds, or has other versions of."""
 
@@ -195,7 +207,13 @@ class RecipeFile(Part):
         default=(), description="Shell commands for what apt and pip can't give."
     )
     program: FilePath = Field(
-        description="A folder of the project with the executables `train` and `serve`."
+        default="",
+        description="A folder of the project with the executables `train` and `serve`.",
+    )
+    runtime: RuntimePart | None = Field(
+        default=None,
+        description="Instead of a program: Python files for Twinforge's own `train` and `serve`. "
+        "Their folder goes into the image.",
     )
     env: dict[EnvName, AsWritten] = Field(
         default={}, description="Environment variables of the image."
@@ -217,4 +235,3 @@ class HeirFile(RecipeFile):
     """A recipe that extends another one, which says what it leaves out."""
 
     version: ReleaseVersion = ""
-    program: FilePath = ""
