@@ -189,7 +189,7 @@ def desk(engine: Engine, image: str, tmp_path: Path) -> Iterator[Desk]:
 
 def left_over(engine: Engine) -> list[str]:
     client = docker.DockerClient.from_env(environment=dict(engine.env))
-    mine = {"label": f"{LABEL}.recipe=numbers"}
+    mine: dict[str, Any] = {"label": f"{LABEL}.recipe=numbers"}
     try:
         found = [one.name for one in client.containers.list(all=True, filters=mine)]
         found += [one.name for one in client.volumes.list(filters=mine)]

@@ -37,6 +37,7 @@ Examples:
 
 
 _VERBS = {
+    "new": "scaffolding",
     "check": "sources",
     "matrix": "matrix",
     "lock": "sources",
