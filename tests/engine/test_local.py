@@ -18,7 +18,8 @@ import pytest
 from tests.fakes.desk import FakeStorage
 from twinforge import process
 from twinforge.errors import AwsRefusedError, DeployError, UsageError
-from twinforge.sagemaker.local.desk import KIND, LABEL
+from twinforge.sagemaker.aws import Account
+from twinforge.sagemaker.local.desk import LABEL
 from twinforge.sagemaker.local.docker_desk import open_desk
 from twinforge.sagemaker.local.endpoint import Serving, serving
 from twinforge.sagemaker.local.invoke import invoke
@@ -30,6 +31,8 @@ from twinforge.sagemaker.local.running import find_endpoint, list_running, stop_
 from twinforge.sagemaker.local.train import run_job
 from twinforge.sagemaker.local.transform import Transform, run_transform, transform_env
 from twinforge.sagemaker.patience import Patience
+from twinforge.sagemaker.place import Place
+from twinforge.sagemaker.storage import S3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -313,6 +316,8 @@ def test_an_endpoint_serves_its_model_read_only_and_within_limits(desk: Desk) ->
     with serving(desk.means, desk.serving(), LIMITS, keep=False) as hosted:
         found = find_endpoint(desk.means.desk, "numbers")
         assert (found.url, found.variant) == (hosted.url, "cpu")
+        assert [one.id for one in desk.means.desk.find("endpoint", "numbers")] == [hosted.box]
+        assert desk.means.desk.find("training", "numbers") == ()
         (entry,) = [one for one in list_running(desk.means.desk) if one.name == "numbers"]
         assert entry.status == "InService"
         assert invoke(hosted.url, b"123", content_type="text/csv").body == b"321"
@@ -413,8 +418,19 @@ def test_a_transform_asks_as_the_container_wants_to_be_asked(desk: Desk) -> None
     assert (desk.folder / "answers/good.csv.out").read_text() == "21\n43\n"
 
 
-def test_what_is_found_by_kind_is_of_that_kind(desk: Desk) -> None:
-    with serving(desk.means, desk.serving(), LIMITS, keep=False):
-        (found,) = desk.means.desk.find("endpoint", "numbers")
-        assert found.labels[KIND] == "endpoint"
-        assert desk.means.desk.find("training", "numbers") == ()
+def test_checkpoints_can_be_in_s3(desk: Desk, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_url)
+    storage = S3(Account(region="eu-west-1"))
+    desk.means = replace(desk.means, storage=storage)
+    place = Place("models", "checkpoints/numbers/")
+    old = desk.folder / "old.pt"
+    old.write_text("old")
+    storage.upload(old, place.below("old.pt"), lambda _: None)
+    do = """
+(root / "checkpoints/new.pt").write_text((root / "checkpoints/old.pt").read_text() + "er")
+(root / "checkpoints/old.pt").unlink()
+"""
+    assert desk.train(do, checkpoints=place).status == "Completed"
+    assert storage.sizes(place) == {"checkpoints/numbers/new.pt": 5}

@@ -168,7 +168,10 @@ class FakeDesk:
         found = self.boxes.pop(box, None)
         if found is not None:
             self.removed.append(found.name)
+            others = {m.volume for box in self.boxes.values() for m in box.spec.mounts}
             for mount in () if keep_volumes else found.spec.mounts:
+                if mount.volume in others:
+                    continue
                 self.volumes.pop(mount.volume, None)
 
     def sweep(self) -> None:

@@ -204,8 +204,7 @@ class DockerDesk:
             except NotFound:
                 return
             for name in () if keep_volumes else volumes:
-                with suppress(NotFound):
-                    self._client.volumes.get(name).remove(force=True)
+                self._remove_volume(name)
             for name in networks:
                 with suppress(NotFound):
                     self._client.networks.get(name).remove()
@@ -218,6 +217,15 @@ class DockerDesk:
                 with suppress(NotFound):
                     volume.remove()
             self._client.networks.prune(filters=ours)
+
+    def _remove_volume(self, name: str) -> None:
+        try:
+            self._client.volumes.get(name).remove(force=True)
+        except NotFound:
+            return
+        except APIError as error:
+            if error.status_code != HTTPStatus.CONFLICT:  # another container of ours goes with it
+                raise
 
     def _container(self, box: str) -> Container:
         return self._client.containers.get(box)

@@ -36,6 +36,8 @@ GRACE_S = 30.0
 PING_S = 2.0
 """Source: SageMaker developer guide, "Use your own inference code with hosting services"."""
 PORT = 8080
+FILLING = ".filling"
+"""Ends the name of a container that only brings files; no name of an endpoint holds a full stop."""
 _MODEL = "/opt/ml/model"
 
 
@@ -149,9 +151,8 @@ def ping(url: str) -> str:
 
 
 def _create(means: LocalMeans, asked: Serving, limits: Limits) -> str:
-    """Make the container; its model is read-only for it, so another one brings the files."""
+    """Make the container, with its model, which is read-only for it."""
     desk, name = means.desk, name_of(asked.kind, asked.name)
-    volume = new_volume(name)
     spec = Spec(
         name=name,
         image=asked.image_id,
@@ -163,7 +164,7 @@ def _create(means: LocalMeans, asked: Serving, limits: Limits) -> str:
             instance=asked.instance,
         ),
         env=asked.env,
-        mounts=(Mount(volume, _MODEL, read_only=True),),
+        mounts=(Mount(new_volume(name), _MODEL, read_only=True),),
         network="isolated" if asked.is_isolated else "bridge",
         port=PORT,
         host_port=asked.port,
@@ -171,26 +172,37 @@ def _create(means: LocalMeans, asked: Serving, limits: Limits) -> str:
         memory_bytes=limits.memory_bytes,
         gpus=limits.gpus,
     )
-    filler = Spec(
-        name=name,
-        image=asked.image_id,
-        command=("serve",),
-        labels=spec.labels,
-        mounts=(Mount(volume, "/opt/ml/model"),),
+    box = desk.create(spec)  # at once, since that is what holds the name
+    try:
+        _fill(means, asked, spec)
+    except BaseException:
+        desk.remove(box)
+        raise
+    return box
+
+
+def _fill(means: LocalMeans, asked: Serving, spec: Spec) -> None:
+    """Bring the model into a container's volume, through another one that may write there."""
+    desk = means.desk
+    (mount,) = spec.mounts
+    filler = desk.create(
+        Spec(
+            name=f"{spec.name}{FILLING}",
+            image=spec.image,
+            command=spec.command,
+            labels=spec.labels,
+            mounts=(Mount(mount.volume, mount.place),),
+        )
     )
-    box = desk.create(filler)
-    filled = False
     try:
         with model_pieces(
             *(means.storage, asked.model),
             max_bytes=asked.max_bytes,
             listener=means.listener,
         ) as pieces:
-            desk.put(box, "/opt/ml", tar_chunks(pieces))
-        filled = True
+            desk.put(filler, "/opt/ml", tar_chunks(pieces))
     finally:
-        desk.remove(box, keep_volumes=filled)
-    return desk.create(spec)
+        desk.remove(filler, keep_volumes=True)
 
 
 def _start(means: LocalMeans, asked: Serving, box: str) -> Hosted:

@@ -10,7 +10,7 @@ from twinforge.events import State
 from twinforge.model.suggest import known_or_close
 from twinforge.sagemaker.local import train
 from twinforge.sagemaker.local.desk import KIND, LABEL, fact_of
-from twinforge.sagemaker.local.endpoint import GRACE_S, ping
+from twinforge.sagemaker.local.endpoint import FILLING, GRACE_S, ping
 from twinforge.sagemaker.local.means import stop_box
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Entry:
 
 def list_running(desk: Desk, *, ask: Callable[[str], str] = ping) -> tuple[Entry, ...]:
     """Return all that runs, oldest first; every endpoint is pinged by ``ask``."""
-    return tuple(_entry(found, ask) for found in desk.find())
+    return tuple(_entry(one, ask) for one in desk.find() if not one.name.endswith(FILLING))
 
 
 def find_endpoint(desk: Desk, name: str) -> Entry:

@@ -32,8 +32,11 @@ __all__ = ["GRACE_S", "STOPPING", "run_job"]
 
 GRACE_S = 120.0
 """Source: SageMaker developer guide, "How SageMaker runs your training image"."""
-STOPPING = "-stopping"
-"""Ends the name of a container that was asked to stop: whoever runs the job sees it there."""
+STOPPING = ".stopping"
+"""Ends the name of a container that was asked to stop: whoever runs the job sees it there.
+
+No name of a job can hold a full stop.
+"""
 
 _OPT_ML = "/opt/ml"
 _FAILURE = "/opt/ml/output/failure"

@@ -134,9 +134,9 @@ def test_a_job_is_told_to_stop_and_left_to_who_runs_it() -> None:
     table.desk.program = program
     table.clock.sleep = runner_packs_its_model  # type: ignore[method-assign] # somebody else's turn
     stop_running(table.means, ["words-1"], dry_run=False)
-    assert named[-1] == "twinforge-training-words-1-stopping"
+    assert named[-1] == "twinforge-training-words-1.stopping"
     assert len(ended_at) == 3
-    assert table.desk.removed == ["twinforge-training-words-1-stopping"]
+    assert table.desk.removed == ["twinforge-training-words-1.stopping"]
 
 
 def test_a_job_that_nobody_runs_any_more_goes_all_the_same() -> None:
@@ -194,3 +194,15 @@ def test_too_little_memory_is_no_stop(tmp_path: Path) -> None:
     with pytest.raises(DeployError) as caught:
         watch(table.means, "words", Hosted(box, table.desk.url, 0.5), tmp_path / "log", ask=HEALTHY)
     assert "more memory than it has" in caught.value.hint
+
+
+def test_what_only_brings_files_is_not_listed_and_goes_with_its_endpoint() -> None:
+    table = make_table(serves)
+    add(table, "endpoint", "words")
+    filler = add(table, "endpoint", "other", start=False)
+    box = table.desk.boxes[filler]
+    box.name, box.spec = "twinforge-endpoint-words.filling", next(iter(table.desk.made))
+    assert [one.name for one in list_running(table.desk, ask=HEALTHY)] == ["words"]
+    stop_running(table.means, ["words"], dry_run=False)
+    assert table.desk.boxes == {}
+    assert table.desk.volumes.keys() == {"twinforge-endpoint-other-volume"}

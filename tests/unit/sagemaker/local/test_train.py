@@ -161,7 +161,7 @@ def test_a_job_that_somebody_else_stops_keeps_its_model(tmp_path: Path) -> None:
     def program(box: Box, seconds: float) -> int | None:
         box.files["/opt/ml/model/half"] = b"x"
         if seconds >= 5:
-            box.name = f"{CONTAINER}-stopping"
+            box.name = f"{CONTAINER}.stopping"
         return 143 if box.was_told_to_end else None
 
     table = make_table(program)
