@@ -248,13 +248,14 @@ class Pin(Scenario):
 
 
 class Push(Scenario):
-    """The pair goes to a registry that is empty."""
+    """The pair goes to a registry that is empty, and then again to the same one."""
 
     name = "push"
     title = "push of the pair"
     metrics = (
         Metric("time", "s", limit=0.45, is_ratio=True),
         Metric("unique bytes in the registry", "bytes"),
+        Metric("again, with nothing changed", "s", limit=1.0),
     )
 
     def setup(self) -> None:
@@ -275,7 +276,12 @@ class Push(Scenario):
     def _pushed(self, side: Ours | Peer, name: str, number: int) -> Sample:
         with running_registry(self.registry_folder(name, number)) as registry:
             seconds = side.push(registry.host)
-            return {"time": seconds, self.metrics[1].name: registry.stored_bytes()}
+            stored = registry.stored_bytes()
+            again = side.push_again(registry.host)
+            if registry.stored_bytes() != stored:
+                message = "a push of what was there has changed the registry"
+                raise StaleError(message)
+            return dict(zip((m.name for m in self.metrics), (seconds, stored, again), strict=True))
 
 
 class Ping(Scenario):

@@ -51,12 +51,14 @@ except Exception as error:
 """
 
 SERVE = """#!/usr/bin/env python3
-import http.server, json, signal, sys
+import http.server, json, os, signal, sys
 
 with open("/opt/ml/model/learned.json") as file:
     learned = json.load(file)
 
 class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
     def answer(self, status, body=b"", kind="application/json"):
         self.send_response(status)
         self.send_header("Content-Type", kind)
@@ -65,18 +67,34 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self):
+        if self.path == "/invocations":
+            self.answer(405)
+            return
         self.answer(200 if self.path == "/ping" else 404)
 
     def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.headers["Content-Type"] != "text/csv":
             self.answer(415, b'{"error": "only CSV"}')
             return
-        labels = [learned[number] for number in body.split()]
+        try:
+            labels = [learned[number] for number in body.decode().split()]
+        except (UnicodeDecodeError, KeyError):
+            labels = []
+        if not labels:
+            self.answer(400, b'{"error": "no numbers"}')
+            return
         self.answer(200, json.dumps(labels).encode())
 
+    def log_message(self, *_):
+        pass
+
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128
+
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-http.server.ThreadingHTTPServer(("", 8080), Handler).serve_forever()
+port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", 8080))
+Server(("", port), Handler).serve_forever()
 """
 
 DOCKERFILE = """FROM base
@@ -269,6 +287,8 @@ def test_serve_that_is_not_executable_fails_before_it_is_started(forge: Forge) -
     assert list(failed(report)) == ["programs"]
     assert "no executable 'serve' on the PATH /program:" in failed(report)["programs"]
     assert not_run(report) == {
+        "train",
+        "train.fails-properly",
         "serve.ping",
         "serve.invocations[0]",
         "serve.invocations[1]",

@@ -78,7 +78,7 @@ def stage_folders(
         for path in (*sorted(partial.rglob("*"), reverse=True), partial):
             if path.is_dir():
                 path.chmod(_EXECUTABLE)
-            os.utime(path, (EPOCH, EPOCH))
+                os.utime(path, (EPOCH, EPOCH))
 
     return _staged(into, fill)
 
@@ -128,6 +128,10 @@ def _copy(file: ProgramFile, folder: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)
     target.chmod(_EXECUTABLE if file.executable else _PLAIN)
+    # BuildKit keeps the copy of a context that it has, and takes a file of the same size and time
+    # for the same file; so what differs has another time. The Dockerfile gives all the same one.
+    time_ns = EPOCH * 10**9 + int(file.sha256[:15], 16)
+    os.utime(target, ns=(time_ns, time_ns))
 
 
 def _files(folder: Path, around: tuple[Path, ...]) -> Iterator[Path]:

@@ -19,7 +19,7 @@ from twinforge.runtime.interface import Context, InvalidInput, UnsupportedInput
 from twinforge.runtime.logs import log, log_exception
 from twinforge.runtime.multimodel import ModelError, is_out_of_memory
 from twinforge.runtime.predictor import Stream, refuse_type
-from twinforge.runtime.running import BusyError, Runner
+from twinforge.runtime.running import SMALL_BYTES, BusyError, Runner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +64,7 @@ class Application:
         self._runner = Runner(settings.threads, inline_s=settings.inline_s, queue=settings.queue)
         # Of its own, so that a ping does not wait behind predictions.
         self._health = ThreadPoolExecutor(1, thread_name_prefix="healthy")
+        self._asked: asyncio.Future[bool] | None = None
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer a request; the server is told to send nothing else here."""
@@ -103,8 +104,10 @@ class Application:
     async def _ping(self) -> Reply:
         if self._predictor.healthy is None:
             return Reply(HTTPStatus.OK)
-        loop = asyncio.get_running_loop()
-        asked = loop.run_in_executor(self._health, self._predictor.healthy)
+        asked = self._asked
+        if asked is None or asked.done():  # else the last one has not been answered yet
+            loop = asyncio.get_running_loop()
+            asked = self._asked = loop.run_in_executor(self._health, self._predictor.healthy)
         await asyncio.wait({asked}, timeout=_HEALTHY_S)
         if not asked.done():
             return refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"healthy() took over {_HEALTHY_S} s")
@@ -125,7 +128,7 @@ class Application:
                     raise models.listed(request.query)
                 _only(request.method, "GET, POST", request.path)
                 body = await request.body(self._settings.max_body_bytes)
-                raise await self._runner.run(models.load, body, size_bytes=1 << 30)
+                raise await self._runner.run(models.load, body, is_small=False)
             if len(parts) == 1:
                 if request.method == "GET":
                     raise models.described(parts[0])
@@ -186,7 +189,8 @@ class Application:
     async def _predicted(self, body: bytes, charset: str, context: Context) -> Any:
         answer = self._predictor.answer
         try:
-            return await self._runner.run(answer, body, charset, context, size_bytes=len(body))
+            is_small = len(body) <= SMALL_BYTES
+            return await self._runner.run(answer, body, charset, context, is_small=is_small)
         except InvalidInput as error:
             raise refusal(HTTPStatus.BAD_REQUEST, str(error)) from error
         except UnsupportedInput as error:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BusyError", "Runner"]
+__all__ = ["SMALL_BYTES", "BusyError", "Runner"]
 
-_SMALL_BYTES = 64 * 1024
+SMALL_BYTES = 64 * 1024
 """A larger body may take longer than what the small ones took lets one expect."""
 
 _FORGETTING = 0.02
@@ -53,15 +53,24 @@ class Runner:
         """Give the place back."""
         self._held -= 1
 
-    async def run(self, function: Callable[..., Any], *arguments: Any, size_bytes: int = 0) -> Any:
-        """Return what a function returns, raise what it raises."""
-        is_quick = self._estimate_s < self._inline_s and size_bytes <= _SMALL_BYTES
+    async def run(
+        self, function: Callable[..., Any], *arguments: Any, is_small: bool = True
+    ) -> Any:
+        """Return what a function returns, raise what it raises.
+
+        Args:
+            function: What to run.
+            arguments: For it.
+            is_small: Whether what small requests took before says how long this will take.
+        """
+        is_quick = is_small and self._estimate_s < self._inline_s
         if is_quick and not self._in_threads:
             return self._timed(function, *arguments)
+        called = self._timed if is_small else _call
         self._in_threads += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, self._timed, function, *arguments)
+            return await loop.run_in_executor(self._pool, called, function, *arguments)
         finally:
             self._in_threads -= 1
 
@@ -75,3 +84,7 @@ class Runner:
                 self._estimate_s = took_s
             else:
                 self._estimate_s += _FORGETTING * (took_s - self._estimate_s)
+
+
+def _call(function: Callable[..., Any], *arguments: Any) -> Any:
+    return function(*arguments)
