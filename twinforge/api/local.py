@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from twinforge.sagemaker.local.limits import Limits
     from twinforge.sagemaker.local.results import LocalTrained
     from twinforge.sagemaker.local.transform import Transform, Transformed
-    from twinforge.sagemaker.storage import Storage
+    from twinforge.sagemaker.storage import MutableStorage
 
 __all__ = ["Chosen", "choose", "job_name", "means_of", "serve", "state_of", "train", "transform"]
 
@@ -135,7 +135,7 @@ def choose(  # noqa: PLR0913 - what, on what and for what, all by keyword
 
 @contextmanager
 def means_of(
-    engine: Engine, storage: Storage, *, stage: str, listener: Listener
+    engine: Engine, storage: MutableStorage, *, stage: str, listener: Listener
 ) -> Iterator[LocalMeans]:
     """Connect to an engine for a verb.
 
@@ -147,7 +147,7 @@ def means_of(
 
 
 def train(
-    workspace: Workspace, storage: Storage, job: LocalJob, *, output: str, checkpoints: str
+    workspace: Workspace, storage: MutableStorage, job: LocalJob, *, output: str, checkpoints: str
 ) -> LocalTrained:
     """Run a training job; return how it ended, also when it failed.
 
@@ -167,7 +167,7 @@ def train(
 
 def serve(
     workspace: Workspace,
-    storage: Storage,
+    storage: MutableStorage,
     asked: Serving,
     *,
     detach: bool,
@@ -199,7 +199,7 @@ def serve(
 
 
 def transform(
-    workspace: Workspace, storage: Storage, served: Serving, asked: Transform
+    workspace: Workspace, storage: MutableStorage, served: Serving, asked: Transform
 ) -> Transformed:
     """Run a batch transform; return how it ended, also when files could not be transformed."""
     check_serving(served)

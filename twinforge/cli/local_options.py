@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from twinforge.api.services import connect
 from twinforge.cli.aws import open_account
 from twinforge.engine.engine import Settings, find_engine
 from twinforge.errors import MissingToolError
 from twinforge.sagemaker.select import Wish
+from twinforge.sagemaker.storage import S3
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from twinforge.cli.session import Session
     from twinforge.sagemaker.local.means import LocalMeans
-    from twinforge.sagemaker.storage import Storage
 
 __all__ = ["GB", "choice_options", "model_options", "open_means", "open_storage", "wish_of"]
 
@@ -90,9 +89,9 @@ def wish_of(accelerator: str, variant: str) -> Wish:
     return Wish(accelerator=accelerator, variant=variant)
 
 
-def open_storage(session: Session, region: str, profile: str) -> Storage:
+def open_storage(session: Session, region: str, profile: str) -> S3:
     """Return S3; nothing is sent before it is needed."""
-    return connect(open_account(session.environ, region, profile)).storage
+    return S3(open_account(session.environ, region, profile))
 
 
 @contextmanager

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from twinforge.sagemaker.place import Place
 
-__all__ = ["S3", "Storage"]
+__all__ = ["S3", "MutableStorage", "Storage"]
 
 
 class Storage(Protocol):
@@ -34,13 +34,17 @@ class Storage(Protocol):
         """Read an object into a file; ``moved`` is told of every chunk's bytes."""
         ...
 
+
+class MutableStorage(Storage, Protocol):
+    """Deletes objects, too."""
+
     def delete(self, place: Place) -> None:
         """Delete an object; one that is not there is deleted already."""
         ...
 
 
 class S3:
-    """A :class:`Storage` that is S3; it connects with the first call."""
+    """A :class:`MutableStorage` that is S3; it connects with the first call."""
 
     def __init__(self, account: Account) -> None:
         self._account = account

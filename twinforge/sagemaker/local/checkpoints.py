@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from twinforge.events import Listener
     from twinforge.sagemaker.local.desk import Desk
-    from twinforge.sagemaker.storage import Storage
+    from twinforge.sagemaker.storage import MutableStorage
 
 __all__ = ["CHECKPOINTS", "Checkpoints", "open_store"]
 
@@ -123,7 +123,9 @@ class FolderStore:
 class S3Store:
     """A prefix in S3."""
 
-    def __init__(self, storage: Storage, place: Place, listener: Listener, scratch: Path) -> None:
+    def __init__(
+        self, storage: MutableStorage, place: Place, listener: Listener, scratch: Path
+    ) -> None:
         self._storage = storage
         self._place = place
         self._listener = listener
@@ -153,7 +155,7 @@ class S3Store:
         return self._place.below("")
 
 
-def open_store(text: str, storage: Storage, *, listener: Listener, scratch: Path) -> Store:
+def open_store(text: str, storage: MutableStorage, *, listener: Listener, scratch: Path) -> Store:
     """Return where checkpoints are kept: a folder, or an address in S3.
 
     Raises:

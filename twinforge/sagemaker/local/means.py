@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from twinforge.events import Listener
     from twinforge.sagemaker.local.desk import Desk
     from twinforge.sagemaker.patience import Patience
-    from twinforge.sagemaker.storage import Storage
+    from twinforge.sagemaker.storage import MutableStorage
 
 __all__ = ["LocalMeans", "Log", "stop_box"]
 
@@ -31,7 +31,7 @@ class LocalMeans:
 
     stage: str
     desk: Desk
-    storage: Storage
+    storage: MutableStorage
     patience: Patience
     listener: Listener
 
