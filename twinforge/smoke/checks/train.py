@@ -65,13 +65,15 @@ class _Run:
         if bench.record.has_passed("train"):
             return "trained without a network"
         # It failed: with a network it would, perhaps, have gone well.
-        with bench.containers.volume() as model:
-            mounts = [Mount(model, MODEL)]
-            with bench.job("train.no-network", self._fill, mounts, network=BRIDGE) as job:
-                status = job.wait(min(_AGAIN_S, bench.limits.train_s))
-        if status != 0:
+        limit_s = min(_AGAIN_S, bench.limits.train_s)
+        try:
+            with bench.containers.volume() as model:
+                mounts = [Mount(model, MODEL)]
+                with bench.job("train.no-network", self._fill, mounts, network=BRIDGE) as job:
+                    finish(job, job.wait(limit_s), limit_s)
+        except SmokeError as error:
             message = f"{NOT_RUN}: 'train' does not succeed with a network either"
-            raise SmokeError(message)
+            raise SmokeError(message) from error
         message = "'train' succeeds with a network, and fails without one"
         raise SmokeError(message)
 
