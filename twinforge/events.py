@@ -26,8 +26,8 @@ class Event:
 
     Attributes:
         stage: What the run does: ``base``, ``lock``, ``build``, ``smoke``, ``push``, ``engine``,
-            ``select``, ``upload``, ``train``, ``deploy``, ``rollback``,
-            ``delete``, ``gc``, ``fetch``.
+            ``select``, ``upload``, ``train``, ``serve``, ``transform``, ``stop``, ``deploy``,
+            ``rollback``, ``delete``, ``gc``, ``fetch``.
         node: What it happened to, such as a variant's id.
         state: What happened.
         text: One line for a person; may be empty.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from twinforge.events import Listener
     from twinforge.registry.releases import Release
 
-__all__ = ["Offer", "select", "select_all", "tell_choice"]
+__all__ = ["Offer", "check_recipe", "narrow", "select", "select_all", "tell_choice"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +73,26 @@ def select(  # noqa: PLR0913 - what, on what, for what and where, all by keyword
         workspace.environ.get("AWS_REGION") or workspace.environ.get("AWS_DEFAULT_REGION") or "",
         named_registry(workspace, registry) if registry else None,
     )
+    narrowed = narrow(workspace, recipe, instance, use=use, wish=wish or Wish())
+    with workspace.own_data():
+        return select_variant(
+            _release(workspace, recipe), instance, use=use, origin=origin, wish=narrowed
+        )
+
+
+def narrow(workspace: Workspace, recipe: str, instance: str, *, use: Use, wish: Wish) -> Wish:
+    """Add to a wish the order of the matrix, and what it says under ``serves``."""
     variants = [v for v in workspace.project.variants if v.recipe == recipe]
     serving = [
         rule
         for rule in workspace.project.matrix.serves
         if (rule.instance, rule.use) == (instance, use)
     ]
-    narrowed = replace(
-        wish or Wish(),
+    return replace(
+        wish,
         order=tuple(variant.slug for variant in variants),
         serving=tuple(v.slug for v in variants for rule in serving if applies(rule, v.words)),
     )
-    with workspace.own_data():
-        return select_variant(
-            _release(workspace, recipe), instance, use=use, origin=origin, wish=narrowed
-        )
 
 
 def select_all(  # noqa: PLR0913 - as ``select``
@@ -129,11 +134,20 @@ def tell_choice(chosen: Selected, listener: Listener) -> None:
     listener(Event("select", chosen.instance, State.NOTE, text))
 
 
-def _release(workspace: Workspace, recipe: str) -> Release:
+def check_recipe(workspace: Workspace, recipe: str) -> None:
+    """Refuse a recipe that the project does not have.
+
+    Raises:
+        UsageError: It has none of that name.
+    """
     known = [found.name for found in workspace.project.recipes]
     if recipe not in known:
         message = f"there is no recipe '{recipe}'{known_or_close(recipe, known)}"
         raise UsageError(message)
+
+
+def _release(workspace: Workspace, recipe: str) -> Release:
+    check_recipe(workspace, recipe)
     release = read_release(workspace.root, recipe)
     if release is None:
         message = f"nothing of the recipe '{recipe}' was released"

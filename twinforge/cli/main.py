@@ -37,6 +37,7 @@ Examples:
 
 
 _VERBS = {
+    "new": "scaffolding",
     "check": "sources",
     "matrix": "matrix",
     "lock": "sources",
@@ -57,6 +58,7 @@ _VERBS = {
     "deploy": "hosting",
     "endpoint": "endpoints",
     "predict": "predicting",
+    "local": "local",
     "compat": "compat",
 }
 """Verb -> its module, in the order in which a project uses them.

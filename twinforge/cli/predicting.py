@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from twinforge.sagemaker.patience import Patience
     from twinforge.sagemaker.storage import Storage
 
-__all__ = ["predict"]
+__all__ = ["predict", "read_body"]
 
 LIMIT_S = 3600.0
 """Of an answer from an asynchronous endpoint: the longest that SageMaker lets it take.
@@ -94,7 +94,7 @@ def predict(  # noqa: PLR0913 - the options of the command line
         patience = open_patience(poll_s, limit_s, default_limit_s=LIMIT_S)
         _show_pending(session, storage, pending, patience if wait else None, as_json=as_json)
         return
-    body = _read(file)
+    body = read_body(file)
     answer = client.predict(body, content_type=content_type, accept=accept, variant=target)
     if as_json:
         session.show_json(
@@ -109,7 +109,12 @@ def predict(  # noqa: PLR0913 - the options of the command line
     sys.stdout.buffer.flush()
 
 
-def _read(file: str) -> bytes:
+def read_body(file: str) -> bytes:
+    """Return what a file holds; ``-`` is standard input.
+
+    Raises:
+        UsageError: It can't be read.
+    """
     if file == "-":
         return sys.stdin.buffer.read()
     try:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from twinforge.sagemaker.place import Place
 
-__all__ = ["S3", "Storage"]
+__all__ = ["S3", "MutableStorage", "Storage"]
 
 
 class Storage(Protocol):
@@ -35,8 +35,16 @@ class Storage(Protocol):
         ...
 
 
+class MutableStorage(Storage, Protocol):
+    """Deletes objects, too."""
+
+    def delete(self, place: Place) -> None:
+        """Delete an object; one that is not there is deleted already."""
+        ...
+
+
 class S3:
-    """A :class:`Storage` that is S3; it connects with the first call."""
+    """A :class:`MutableStorage` that is S3; it connects with the first call."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
@@ -81,6 +89,15 @@ class S3:
         except s3transfer.exceptions.RetriesExceededError as error:
             message = f"'{place}' could not be read: {error}"
             raise AwsError(message) from error
+
+    def delete(self, place: Place) -> None:
+        """Delete an object.
+
+        Raises:
+            AwsError: S3 said no, or could not be used.
+        """
+        with asking("s3", f"DeleteObject '{place}'"):
+            self._client().delete_object(Bucket=place.bucket, Key=place.key)
 
     def _client(self) -> Any:
         if self._opened is None:

@@ -175,7 +175,7 @@ def test_a_misspelt_name_is_answered_with_what_was_meant(
 
 def test_no_verb_at_all_shows_the_help(run: Run) -> None:
     ran = run()
-    assert "Commands:\n  check " in ran.out + ran.err
+    assert "Commands:\n  new " in ran.out + ran.err
     assert "error: " not in ran.err
 
 

@@ -1,0 +1,1 @@
+"""SageMaker on the desk: jobs, endpoints and transforms in the engine of this machine."""

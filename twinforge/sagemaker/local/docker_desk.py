@@ -1,0 +1,324 @@
+"""A desk that is a Docker Engine, over its API; the one module of local jobs with docker-py.
+
+The engine's file system need not be ours: files travel through its API into volumes and back, so
+that what comes back belongs to whoever runs this.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import docker
+import requests
+from docker.errors import APIError, DockerException, NotFound
+from docker.types import DeviceRequest, Mount
+
+from twinforge.errors import MissingToolError, TwinforgeError, UsageError
+from twinforge.sagemaker.local.desk import KIND, LABEL, Look, Machine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from docker.models.containers import Container
+
+    from twinforge.engine.engine import Engine
+    from twinforge.sagemaker.local import desk
+    from twinforge.sagemaker.local.desk import Kind, Spec
+
+__all__ = ["DockerDesk", "open_desk"]
+
+LOOPBACK = "127.0.0.1"
+TIMEOUT_S = 120
+CHUNK_BYTES = 1 << 20
+_NANO = 10**9
+_OURS = "twinforge-"
+
+
+@contextmanager
+def open_desk(engine: Engine) -> Iterator[DockerDesk]:
+    """Connect to an engine.
+
+    Raises:
+        MissingToolError: It does not answer, or publishes ports where we can't reach them.
+    """
+    parts = urlsplit(engine.host)
+    here = {"localhost", LOOPBACK, "::1"}
+    if parts.scheme not in {"unix", "npipe", ""} and parts.hostname not in here:
+        message = (
+            f"the engine at '{engine.host}' publishes ports on its own machine's loopback only"
+        )
+        raise MissingToolError(
+            message, hint="run it on that machine, or forward its socket to here"
+        )
+    with _asking():
+        client = docker.DockerClient.from_env(environment=dict(engine.env), timeout=TIMEOUT_S)
+    try:
+        yield DockerDesk(client)
+    finally:
+        client.close()
+
+
+class DockerDesk:
+    """A :class:`twinforge.sagemaker.local.desk.Desk`; ``open_desk`` opens it."""
+
+    def __init__(self, client: docker.DockerClient) -> None:
+        self._client = client
+
+    def machine(self) -> Machine:
+        """Return what the engine has."""
+        with _asking():
+            told: Mapping[str, Any] = self._client.info()
+        return Machine(
+            cpus=int(told.get("NCPU", 0)),
+            memory_bytes=int(told.get("MemTotal", 0)),
+            has_gpus="nvidia" in (told.get("Runtimes") or {}),
+        )
+
+    def create(self, spec: Spec) -> str:
+        """Make a container; return its id."""
+        options: dict[str, Any] = {}
+        if spec.cpus:
+            options["nano_cpus"] = int(spec.cpus * _NANO)
+        if spec.memory_bytes:
+            # As a host has it: no swap beyond it, and half of it for shared memory.
+            options |= {"mem_limit": spec.memory_bytes, "memswap_limit": spec.memory_bytes}
+            options["shm_size"] = spec.memory_bytes // 2
+        if spec.gpus:
+            options["device_requests"] = [DeviceRequest(count=-1, capabilities=[["gpu"]])]
+        if spec.hostname:
+            options["hostname"] = spec.hostname
+        if spec.port and spec.network == "bridge":
+            options["ports"] = {f"{spec.port}/tcp": (LOOPBACK, spec.host_port or None)}
+        if spec.port:
+            options["labels"] = {**spec.labels, f"{LABEL}.port": str(spec.port)}
+        with _asking(), _naming(spec), self._network(spec) as network:
+            made = self._client.containers.create(
+                spec.image,
+                list(spec.command),
+                **{
+                    "name": spec.name,
+                    "labels": dict(spec.labels),
+                    "environment": dict(spec.env),
+                    "mounts": [_mount(mount, spec.labels) for mount in spec.mounts],
+                    **options,
+                    **network,
+                },
+            )
+        return str(made.id)
+
+    def start(self, box: str) -> str:
+        """Start a container; return the engine's words if its program can't be run."""
+        with _asking():
+            try:
+                self._container(box).start()
+            except APIError as error:
+                if error.status_code == HTTPStatus.BAD_REQUEST:
+                    return str(error.explanation or error)
+                raise
+        return ""
+
+    def look(self, box: str) -> Look | None:
+        """Return a container as it is now."""
+        with _asking():
+            try:
+                return _look(self._container(box))
+            except NotFound:
+                return None
+
+    def find(self, kind: Kind | None = None, name: str = "") -> tuple[Look, ...]:
+        """Return our containers, oldest first."""
+        wanted = [LABEL] if kind is None else [f"{KIND}={kind}"]
+        if kind is not None and name:
+            wanted = [f"{LABEL}={kind}/{name}"]
+        with _asking():
+            # One may go while the others are looked at.
+            found = self._client.containers.list(
+                all=True, filters={"label": wanted}, ignore_removed=True
+            )
+        return tuple(sorted((_look(one) for one in found), key=lambda one: one.created))
+
+    def signal(self, box: str, name: str) -> None:
+        """Send a signal."""
+        with _asking():
+            try:
+                self._container(box).kill(signal=name)
+            except NotFound:
+                return
+            except APIError as error:
+                if error.status_code != HTTPStatus.CONFLICT:  # it does not run any more
+                    raise
+
+    def rename(self, box: str, name: str) -> None:
+        """Give a container another name."""
+        with _asking():
+            self._container(box).rename(name)
+
+    def put(self, box: str, folder: str, chunks: Iterable[bytes]) -> None:
+        """Unpack a tar archive into a folder of a container."""
+        with _asking():
+            self._container(box).put_archive(folder, chunks)
+
+    @contextmanager
+    def get(self, box: str, path: str) -> Iterator[Iterator[bytes] | None]:
+        """Give a tar archive of a path of a container."""
+        with _asking():
+            try:
+                chunks, _ = self._container(box).get_archive(path, chunk_size=CHUNK_BYTES)
+            except NotFound:
+                yield None
+                return
+            yield iter(chunks)
+
+    def follow(self, box: str, on_line: Callable[[str], None]) -> None:
+        """Hand on every line that a container prints."""
+        rest = b""
+        with suppress(DockerException, requests.exceptions.RequestException, OSError):
+            for chunk in self._container(box).logs(stream=True, follow=True):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    on_line(_text(line))
+        if rest:
+            on_line(_text(rest))
+
+    def last_lines(self, box: str, count: int) -> tuple[str, ...]:
+        """Return the last lines that a container printed."""
+        with _asking():
+            try:
+                printed: bytes = self._container(box).logs(tail=count)
+            except NotFound:
+                return ()
+        return tuple(_text(line) for line in printed.splitlines()[-count:])
+
+    def remove(self, box: str, *, keep_volumes: bool = False) -> None:
+        """End and remove a container, and what was made for it."""
+        if not box:
+            return
+        with _asking():
+            try:
+                container = self._container(box)
+                volumes, networks = _belongings(container.attrs)
+                container.remove(force=True, v=True)
+            except NotFound:
+                return
+            for name in () if keep_volumes else volumes:
+                self._remove_volume(name)
+            for name in networks:
+                with suppress(NotFound):
+                    self._client.networks.get(name).remove()
+
+    def sweep(self) -> None:
+        """Remove volumes and networks that belong to no container any more."""
+        ours = {"label": LABEL}
+        with _asking():
+            for volume in self._client.volumes.list(filters={**ours, "dangling": True}):
+                with suppress(NotFound):
+                    volume.remove()
+            self._client.networks.prune(filters=ours)
+
+    def _remove_volume(self, name: str) -> None:
+        try:
+            self._client.volumes.get(name).remove(force=True)
+        except NotFound:
+            return
+        except APIError as error:
+            if error.status_code != HTTPStatus.CONFLICT:  # another container of ours goes with it
+                raise
+
+    def _container(self, box: str) -> Container:
+        return self._client.containers.get(box)
+
+    @contextmanager
+    def _network(self, spec: Spec) -> Iterator[dict[str, str]]:
+        """Make the network of what is isolated; it goes again when its container can't be made."""
+        if spec.network != "isolated":
+            yield {}
+            return
+        # Internal: no route leads out of it, and only this host leads in.
+        made = self._client.networks.create(spec.name, internal=True, labels=dict(spec.labels))
+        try:
+            yield {"network": str(made.id)}
+        except BaseException:
+            made.remove()
+            raise
+
+
+def _mount(mount: desk.Mount, labels: Mapping[str, str]) -> Mount:
+    """What an image has at the place of a mount is not seen at SageMaker, and so not here."""
+    return Mount(
+        mount.place,
+        mount.volume,
+        read_only=mount.read_only,
+        no_copy=True,
+        labels=dict(labels),
+    )
+
+
+@contextmanager
+def _naming(spec: Spec) -> Iterator[None]:
+    try:
+        yield
+    except APIError as error:
+        if error.status_code != HTTPStatus.CONFLICT:
+            raise
+        message = f"the engine has the {spec.labels[LABEL].replace('/', ' ')} already"
+        hint = "give another --name, or end it: see `twinforge local list`"
+        raise UsageError(message, hint=hint) from error
+
+
+def _belongings(attributes: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the volumes and the networks that were made for a container: they begin as its names do."""
+    volumes = [mount.get("Name", "") for mount in attributes.get("Mounts") or ()]
+    networks = list(attributes["NetworkSettings"].get("Networks") or {})
+    return (
+        [name for name in volumes if name.startswith(_OURS)],
+        [name for name in networks if name.startswith(_OURS)],
+    )
+
+
+def _look(container: Container) -> Look:
+    attributes = container.attrs
+    state = attributes["State"]
+    labels = attributes["Config"].get("Labels") or {}
+    return Look(
+        id=str(container.id),
+        name=str(attributes["Name"]).removeprefix("/"),
+        labels=labels,
+        is_running=bool(state["Running"]),
+        has_run=state["Status"] != "created",
+        exit_status=int(state["ExitCode"]),
+        was_out_of_memory=bool(state.get("OOMKilled")),
+        url=_url(attributes["NetworkSettings"], labels.get(f"{LABEL}.port", "")),
+        created=str(attributes["Created"]),
+    )
+
+
+def _url(settings: Mapping[str, Any], port: str) -> str:
+    """A published port is on loopback; what is isolated has none, but this host reaches it."""
+    if not port:
+        return ""
+    for published in (settings.get("Ports") or {}).get(f"{port}/tcp") or ():
+        return f"http://{LOOPBACK}:{published['HostPort']}"
+    for network in (settings.get("Networks") or {}).values():
+        if address := network.get("IPAddress"):
+            return f"http://{address}:{port}"
+    return ""
+
+
+def _text(line: bytes) -> str:
+    return line.decode(errors="replace").rstrip("\r\n")
+
+
+@contextmanager
+def _asking() -> Iterator[None]:
+    """Translate what goes wrong with the engine's API: its "no" is one thing, silence another."""
+    try:
+        yield
+    except APIError as error:
+        message = f"the engine says: {error.explanation or error}"
+        raise TwinforgeError(message) from error
+    except (DockerException, requests.exceptions.RequestException) as error:
+        message = f"the engine does not answer: {error}"
+        raise MissingToolError(message, hint="see 'twinforge engine status'") from error

@@ -1,0 +1,1 @@
+"""The first files of a recipe: what ``twinforge new`` writes."""

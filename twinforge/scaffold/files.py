@@ -1,0 +1,164 @@
+"""The files of a new recipe, from templates. Pure but for reading those.
+
+A template holds no code that a name could change: what is put in is a name of lower-case words, or
+a text that stands here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING, Literal
+
+import yaml
+
+from twinforge.errors import UsageError
+
+if TYPE_CHECKING:
+    from twinforge.scaffold.frameworks import Framework
+
+__all__ = ["NewFile", "Style", "check_name", "matrix_files", "recipe_files"]
+
+Style = Literal["program", "runtime"]
+
+_NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
+_LONGEST_NAME = 63
+"""As long as the names of models and endpoints may be. Source: botocore's service model."""
+_TEMPLATES = "templates"
+_DATA = "data"
+_EXECUTABLE = ("train", "serve")
+_CODE = {
+    "program": ("train", "serve", "gunicorn.conf.py", "app.py", "training.py"),
+    "runtime": ("predictor.py", "trainer.py"),
+}
+_SHARED = ("rows.py", "settings.py")
+_SERVER = "gunicorn"
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file that is to be written; ``path`` is relative to the project."""
+
+    path: str
+    content: bytes
+    is_executable: bool = False
+
+
+def check_name(name: str) -> None:
+    """Refuse what is no recipe's name.
+
+    Raises:
+        UsageError: It is none, or too long for SageMaker.
+    """
+    if not _NAME.fullmatch(name):
+        message = f"'{name}' is no name of a recipe: lower-case words joined by . _ or -"
+        raise UsageError(message)
+    if len(name) > _LONGEST_NAME:
+        message = (
+            f"the name '{name}' has {len(name)} characters, at most {_LONGEST_NAME} are allowed"
+        )
+        raise UsageError(message)
+
+
+def recipe_files(name: str, framework: Framework, style: Style) -> tuple[NewFile, ...]:
+    """Return the files of a recipe: itself, its program, its smoke's data and its tests.
+
+    Raises:
+        UsageError: The name is none.
+    """
+    check_name(name)
+    home = f"images/{name}"
+    code = f"{home}/program"
+    return (
+        NewFile(f"recipes/{name}.yaml", _recipe(name, framework, style).encode()),
+        *(
+            NewFile(f"{code}/{one}", _template(style, one, name), one in _EXECUTABLE)
+            for one in _CODE[style]
+        ),
+        *(NewFile(f"{code}/{one}", _template("shared", one, name)) for one in _SHARED),
+        NewFile(f"{code}/learning.py", _template("learning", f"{framework.name}.py", name)),
+        NewFile(f"{home}/smoke/training/iris.csv", _read(_DATA, "iris.csv")),
+        *(
+            NewFile(f"{home}/smoke/{one}", _read(_DATA, one))
+            for one in ("flowers.csv", "labels.json", "one.json")
+        ),
+        NewFile(f"{home}/tests/test_rows.py", _template("shared", "test_rows.py", name)),
+    )
+
+
+def matrix_files(framework: Framework) -> tuple[NewFile, ...]:
+    """Return the files of a project that has none yet."""
+    tag = f"cu{framework.cuda.replace('.', '')}"
+    accelerators = ["  cpu: {}"]
+    if framework.cuda:
+        accelerators.append(f'  {tag}: {{cuda: "{framework.cuda}"}} # comes as wheels')
+    aliases = ["  latest-cpu: {accelerator: cpu}"]
+    if framework.cuda:
+        aliases.append(f"  latest-cuda: {{accelerator: {tag}}}")
+    text = _text(_TEMPLATES, "matrix.yaml.tmpl")
+    text = text.replace("<<accelerators>>", "\n".join(accelerators))
+    text = text.replace("<<values>>", f"cpu, {tag}" if framework.cuda else "cpu")
+    text = text.replace("<<aliases>>", "\n".join(aliases))
+    return (
+        NewFile("matrix.yaml", text.encode()),
+        NewFile(".gitignore", b"/.twinforge/\n__pycache__/\n"),
+    )
+
+
+def _recipe(name: str, framework: Framework, style: Style) -> str:
+    code = f"images/{name}/program"
+    packages = [*framework.packages, *([_SERVER] if style == "program" else [])]
+    lines = [
+        f"recipe: {_scalar(name)}",
+        "version: 0.1.0",
+        f"description: Kinds of iris flowers, by {framework.what}.",
+    ]
+    if packages:
+        lines += ["python:", "  packages:", *(_item(package) for package in packages)]
+    if framework.indexes:
+        lines += ["  indexes:", *(f'    - "{url}"' for url in framework.indexes)]
+    if framework.system:
+        lines.append(f"system: {{packages: [{', '.join(framework.system)}]}}")
+    if style == "program":
+        lines.append(f"program: {code} # any executables named train and serve")
+    else:
+        lines += [
+            "runtime:",
+            f"  predictor: {code}/predictor.py",
+            f"  trainer: {code}/trainer.py",
+        ]
+    if framework.env:
+        pairs = ", ".join(f'{key}: "{value}"' for key, value in framework.env)
+        lines.append(f"env: {{{pairs}}}")
+    smoke = _text(_TEMPLATES, "smoke.yaml.tmpl").replace("<<name>>", name)
+    lines.append(smoke.replace("<<startup>>", str(framework.startup_s)).rstrip())
+    return "\n".join([*lines, *framework.more]) + "\n"
+
+
+def _item(package: str) -> str:
+    """Return a line of a list; a comment is none of its items, and what is indented goes on."""
+    if package.startswith((" ", "#")):
+        return f"    {package}"
+    return f"    - {package}"
+
+
+def _scalar(name: str) -> str:
+    """Return a name as YAML, which takes some for numbers or for yes and no.
+
+    >>> _scalar("digits"), _scalar("1.0"), _scalar("on")
+    ('digits', '"1.0"', '"on"')
+    """
+    return name if yaml.safe_load(name) == name else f'"{name}"'
+
+
+def _template(folder: str, file: str, name: str) -> bytes:
+    return _text(_TEMPLATES, folder, f"{file}.tmpl").replace("<<name>>", name).encode()
+
+
+def _text(*parts: str) -> str:
+    return _read(*parts).decode()
+
+
+def _read(*parts: str) -> bytes:
+    return files("twinforge.scaffold").joinpath(*parts).read_bytes()

@@ -1,0 +1,105 @@
+"""What each framework needs: packages, accelerators, and how its images are smoked. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+__all__ = ["FRAMEWORKS", "Framework"]
+
+
+@dataclass(frozen=True, slots=True)
+class Framework:
+    """What a recipe of a framework says.
+
+    Attributes:
+        name: As on the command line.
+        what: What the program is, for the recipe's description.
+        packages: The items of ``python.packages``, as YAML.
+        indexes: Package indexes beside the default one.
+        more: Further keys of the recipe, as YAML lines.
+        system: Debian packages.
+        env: Variables of the image.
+        cuda: The CUDA version of a new matrix's second accelerator, or empty for none.
+        startup_s: How long a container may take until it answers.
+    """
+
+    name: str
+    what: str
+    packages: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()
+    more: tuple[str, ...] = ()
+    system: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    cuda: str = ""
+    startup_s: int = 30
+
+
+_ONE_PROCESS = ("WORKERS", "1")
+"""A framework that uses every CPU by itself would hold a copy of itself in each process more."""
+_ONE_THREAD = ("OMP_NUM_THREADS", "1")
+
+_ALL = (
+    Framework("none", "nothing but the standard library"),
+    Framework("sklearn", "scikit-learn", ("scikit-learn>=1.5",), env=(_ONE_THREAD,)),
+    Framework(
+        "xgboost",
+        "gradient-boosted trees",
+        (
+            "numpy",
+            "twin: {cpu: xgboost-cpu, cuda: xgboost} # same import, same version",
+        ),
+        system=("libgomp1",),
+        env=(_ONE_THREAD,),
+        cuda="12.9",
+    ),
+    Framework(
+        "keras",
+        "a small network in Keras",
+        (
+            "keras",
+            '{twin: {cpu: tensorflow-cpu, cuda: "tensorflow[and-cuda]"}, version: ~=2.21.0}',
+        ),
+        env=(("KERAS_BACKEND", "tensorflow"), ("TF_CPP_MIN_LOG_LEVEL", "1"), _ONE_PROCESS),
+        cuda="12.9",
+        startup_s=120,
+    ),
+    Framework(
+        "torch",
+        "a small network in PyTorch",
+        (
+            "numpy",
+            "# one version, a build for each device, from PyTorch's own indexes",
+            "{package: torch==2.10.0+cu128, when: kind == cuda}",
+            "{package: torch==2.10.0+cpu, when: kind == cpu}",
+        ),
+        indexes=(
+            "https://download.pytorch.org/whl/cpu",
+            "https://download.pytorch.org/whl/cu128",
+        ),
+        more=(
+            "parity:",
+            '  exempt: {torch: "one version, in which its build is marked: +cpu or +cu128"}',
+        ),
+        env=(_ONE_PROCESS,),
+        cuda="12.8",
+        startup_s=60,
+    ),
+    Framework(
+        "onnx",
+        "scikit-learn, served by ONNX Runtime",
+        (
+            "numpy",
+            "scikit-learn>=1.5",
+            "skl2onnx",
+            'twin: {cpu: onnxruntime, cuda: "onnxruntime-gpu[cuda, cudnn]"}',
+            '  version: ">=1.24,<1.27" # the last for CUDA 12',
+        ),
+        env=(_ONE_THREAD,),
+        cuda="12.9",
+        startup_s=60,
+    ),
+)
+
+FRAMEWORKS = MappingProxyType({framework.name: framework for framework in _ALL})
+"""By name, the simplest first."""
