@@ -10,6 +10,7 @@ import io
 import json
 import math
 from dataclasses import asdict, is_dataclass
+from functools import lru_cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,8 @@ def is_readable(kind: str, allowed: Sequence[str]) -> bool:
     )
 
 
-def choose_type(accept: str, offered: Sequence[str]) -> str:
+@lru_cache(maxsize=256)  # callers send the same few headers over and over
+def choose_type(accept: str, offered: tuple[str, ...]) -> str:
     """Return the media type of an answer, or an empty string where Accept takes none of them.
 
     Args:

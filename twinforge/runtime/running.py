@@ -21,8 +21,10 @@ T = TypeVar("T")
 _SMALL_BYTES = 64 * 1024
 """A larger body may take longer than what the small ones took lets one expect."""
 
-_FORGETTING = 0.02
-"""How much a faster prediction moves the estimate; a slower one becomes it."""
+_FIRST_S = float("inf")
+_UP, _DOWN = 0.25, 0.02
+"""How much a slower and a faster prediction move the estimate: one that the machine was busy in
+does not send all that follow to a thread, and a few slow ones do."""
 
 
 class Runner:
@@ -35,7 +37,7 @@ class Runner:
         self._held = 0
         self._in_threads = 0
         # Until something was measured, nothing is quick.
-        self._estimate_s = float("inf")
+        self._estimate_s = _FIRST_S
 
     def enter(self) -> bool:
         """Take a place for a request, which ``leave`` gives back; whether there is one."""
@@ -60,10 +62,11 @@ class Runner:
             return function(*arguments)
         finally:
             took_s = time.perf_counter() - start_s
-            if took_s > self._estimate_s or self._estimate_s == float("inf"):
+            if self._estimate_s == _FIRST_S:
                 self._estimate_s = took_s
             else:
-                self._estimate_s += _FORGETTING * (took_s - self._estimate_s)
+                move = _UP if took_s > self._estimate_s else _DOWN
+                self._estimate_s += move * (took_s - self._estimate_s)
 
     async def later(
         self, function: Callable[..., T], *arguments: object, size_bytes: int = -1
