@@ -21,7 +21,18 @@ if TYPE_CHECKING:
 
     from benchmarks.bench import Bench
 
-__all__ = ["CONNECTIONS", "FLASK", "PAYLOADS", "Load", "build_flask", "build_rows", "measure_load"]
+__all__ = [
+    "CONNECTIONS",
+    "FLASK",
+    "PAYLOADS",
+    "Load",
+    "Payload",
+    "build_flask",
+    "build_project",
+    "measure_load",
+    "measure_one",
+    "serving",
+]
 
 CONNECTIONS = (1, 8, 64)
 FLASK = "twinforge-bench:flask"
@@ -57,16 +68,16 @@ class Load:
     p99_s: float
 
 
-def build_rows(bench: Bench) -> str:
-    """Build the image with the runtime, and return its id."""
-    root = bench.scratch / "rows"
-    shutil.copytree(_HERE / "projects/runtime", root)
+def build_project(bench: Bench, name: str) -> str:
+    """Build the image of a project with the runtime, whose recipe has its name; return its id."""
+    root = bench.scratch / name
+    shutil.copytree(_HERE / "projects" / name, root)
     (root / "images").mkdir()
     shutil.copy(bench.root / "images/bases.lock.json", root / "images")
     for verb in ("lock", "render", "build"):
         argv = [sys.executable, str(bench.root / "build.py"), "--quiet", verb]
         bench.timed(argv, cwd=root)
-    image = "twinforge-bench/rows:1.0.0-cpu-py3.11-debian12"
+    image = f"twinforge-bench/{name}:1.0.0-cpu-py3.11-debian12"
     return bench.docker("image", "inspect", "--format", "{{.Id}}", image)
 
 
@@ -74,7 +85,7 @@ def build_flask(bench: Bench, base: str) -> str:
     """Build the hand-written image on a base, and return its reference."""
     folder = bench.scratch / "flask"
     shutil.copytree(_HERE / "handwritten/flask", folder)
-    shutil.copy(_HERE / "projects/runtime/program/rows.py", folder)
+    shutil.copy(_HERE / "projects/rows/program/rows.py", folder)
     secret = ("--secret", f"id=ca,src={bench.ca}") if bench.ca else ()
     context = ("--build-context", f"base=docker-image://{base}")
     bench.docker("buildx", "build", "--load", "--tag", FLASK, *secret, *context, str(folder))
@@ -91,17 +102,24 @@ def measure_load(bench: Bench, image: str, *command: str) -> dict[tuple[str, int
     if shutil.which("wrk") is None:
         message = "there is no 'wrk' to make load with"
         raise MissingToolError(message, hint="apt-get install wrk")
-    with _serving(bench, image, command) as address:
+    with serving(bench, image, *_LIMITS, command=command) as (_, address):
         return {
-            (payload.name, connections): _load(bench, address, payload, connections)
+            (payload.name, connections): measure_one(bench, address, payload, connections)
             for payload in PAYLOADS
             for connections in CONNECTIONS
         }
 
 
 @contextmanager
-def _serving(bench: Bench, image: str, command: tuple[str, ...]) -> Iterator[str]:
-    container = bench.docker("run", "--detach", *_LIMITS, image, *command)
+def serving(
+    bench: Bench, image: str, *options: str, command: tuple[str, ...] = ("serve",)
+) -> Iterator[tuple[str, str]]:
+    """Run a server with options of ``docker run``; give its container and ``host:port``.
+
+    Raises:
+        SmokeError: It does not answer ``/ping``.
+    """
+    container = bench.docker("run", "--detach", *options, image, *command)
     try:
         # Without the proxy of a published port, which would be part of what is measured.
         where = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
@@ -112,12 +130,17 @@ def _serving(bench: Bench, image: str, command: tuple[str, ...]) -> Iterator[str
                 message = f"'{image}' does not answer: {bench.docker('logs', container)}"
                 raise SmokeError(message)
             time.sleep(0.1)
-        yield address
+        yield container, address
     finally:
         bench.docker("rm", "--force", "--volumes", container)
 
 
-def _load(bench: Bench, address: str, payload: Payload, connections: int) -> Load:
+def measure_one(bench: Bench, address: str, payload: Payload, connections: int) -> Load:
+    """Make load with one payload, and return what a server at ``host:port`` did.
+
+    Raises:
+        SmokeError: It failed a request.
+    """
     body = bench.scratch / payload.name.replace(" ", "-")
     body.write_bytes(payload.content)
     for seconds in (_WARM_SECONDS, payload.seconds):

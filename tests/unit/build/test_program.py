@@ -129,7 +129,7 @@ def test_two_checkouts_with_other_times_and_modes_are_staged_to_the_same_bytes(
     assert listing(staged[0]) == listing(staged[1])
 
 
-def test_a_staged_program_has_fixed_modes_and_times(tmp_path: Path) -> None:
+def test_a_staged_program_has_fixed_modes_and_its_folders_a_fixed_time(tmp_path: Path) -> None:
     folder = write(tmp_path / "program")
     staged = stage_program(folder, read_program(folder), tmp_path / "staged" / "digits")
     found = listing(staged)
