@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from packaging.requirements import Requirement
@@ -10,9 +11,11 @@ from packaging.requirements import Requirement
 from twinforge.lock.asked import asked_by
 from twinforge.lock.checksum import inputs_checksum
 from twinforge.model.load import load_project
-from twinforge.model.project import Project
-from twinforge.model.recipe import Recipe
 from twinforge.model.server import SERVER
+
+if TYPE_CHECKING:
+    from twinforge.model.project import Project
+    from twinforge.model.recipe import Recipe
 
 PROJECT = Path(__file__).parents[2] / "projects/good-runtime"
 
