@@ -39,7 +39,6 @@ FLASK = "twinforge-bench:flask"
 
 _HERE = Path(__file__).parent
 _LIMITS = ("--cpus", "1", "--memory", "1g", "--memory-swap", "1g")
-_SECONDS = 5
 _WARM_SECONDS = 1
 _START_S = 60.0
 _MIB = 1024 * 1024
@@ -52,11 +51,12 @@ class Payload:
     name: str
     content_type: str
     content: bytes
+    seconds: int
 
 
 PAYLOADS = (
-    Payload("small CSV", "text/csv", b"5.1,3.5,1.4,0.2,6.2,2.9,4.3,1.3\n"),
-    Payload("5 MB", "application/octet-stream", bytes(range(256)) * (5 * _MIB // 256)),
+    Payload("small CSV", "text/csv", b"5.1,3.5,1.4,0.2,6.2,2.9,4.3,1.3\n", 5),
+    Payload("5 MB", "application/octet-stream", bytes(range(256)) * (5 * _MIB // 256), 15),
 )
 
 
@@ -143,7 +143,7 @@ def measure_one(bench: Bench, address: str, payload: Payload, connections: int) 
     """
     body = bench.scratch / payload.name.replace(" ", "-")
     body.write_bytes(payload.content)
-    for seconds in (_WARM_SECONDS, _SECONDS):
+    for seconds in (_WARM_SECONDS, payload.seconds):
         argv = [
             *("wrk", "--threads", "1", "--connections", str(connections)),
             *("--duration", f"{seconds}s", "--timeout", "60s", "--latency"),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SERVER", "server_packages"]
 
-SERVER = ("httptools>=0.6.4,<1", "uvicorn>=0.35,<1")
+SERVER = ("httptools>=0.6.4,<1",)
 
 
 def server_packages(runtime: Runtime) -> tuple[Package, ...]:

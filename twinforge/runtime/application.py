@@ -1,4 +1,4 @@
-"""The answers of a serving process, as an ASGI application.
+"""The answers of a serving process.
 
 Source: "Use your own inference code with hosting services" and "Contract for custom containers for
 multi-model endpoints" of SageMaker's developer guide.
@@ -10,21 +10,20 @@ import asyncio
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from twinforge.runtime import media
-from twinforge.runtime.http import Reply, Request, refusal, send_reply, start_reply
+from twinforge.runtime.http import Reply, Request, refusal, too_large
 from twinforge.runtime.interface import Context, InvalidInput, UnsupportedInput
 from twinforge.runtime.logs import log, log_exception
 from twinforge.runtime.multimodel import ModelError, is_out_of_memory
-from twinforge.runtime.predictor import Stream, refuse_type
-from twinforge.runtime.running import SMALL_BYTES, BusyError, Runner
+from twinforge.runtime.predictor import Stream
+from twinforge.runtime.running import Runner
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from twinforge.runtime.http import Receive, Send
+    from twinforge.runtime.connection import Answering
     from twinforge.runtime.multimodel import Models
     from twinforge.runtime.predictor import Predictor
     from twinforge.runtime.settings import Settings
@@ -36,7 +35,7 @@ _LONGEST_ATTRIBUTES = 1024
 _HEALTHY_S = 1.5
 """SageMaker gives a ping 2 s."""
 
-_NOTHING = object()
+_END = object()
 
 
 class Application:
@@ -45,7 +44,7 @@ class Application:
     Args:
         predictor: The user's.
         settings: How to serve.
-        model: What ``load`` returned; not given where models come by requests.
+        model: What ``load`` returned, where models do not come by requests.
         models: The models that requests load, where they do.
     """
 
@@ -54,7 +53,7 @@ class Application:
         predictor: Predictor,
         settings: Settings,
         *,
-        model: Any = _NOTHING,
+        model: Any = None,
         models: Models | None = None,
     ) -> None:
         self._predictor = predictor
@@ -65,48 +64,143 @@ class Application:
         # Of its own, so that a ping does not wait behind predictions.
         self._health = ThreadPoolExecutor(1, thread_name_prefix="healthy")
         self._asked: asyncio.Future[bool] | None = None
+        self.limit_bytes = settings.max_body_bytes
 
-    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        """Answer a request; the server is told to send nothing else here."""
-        start_s = time.perf_counter()
-        request = Request.of(scope, receive)
+    def admit(self, request: Request) -> Reply | None:
+        """Refuse what the headers decide; a request to the predictor gets its context."""
         try:
-            status = await self._answer(request, send)
+            self._admit(request)
         except Reply as reply:
-            await send_reply(send, reply)
-            status = reply.status
-            if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                self._log(request, status, start_s, "error")
-                return
-        if status >= HTTPStatus.BAD_REQUEST and request.path != "/ping":
-            self._log(request, status, start_s, "warning")
-        elif self._settings.access_log:
-            self._log(request, status, start_s, "info")
+            return reply
+        except ModelError as error:
+            return refusal(error.status, str(error))
+        length = request.headers.get("content-length", "")
+        if self.limit_bytes and length.isdecimal() and int(length) > self.limit_bytes:
+            return too_large(self.limit_bytes)
+        return None
 
-    async def _answer(self, request: Request, send: Send) -> int:
+    def answer(self, request: Request) -> Answering:
+        """Answer a request that was admitted."""
+        if request.context is not None:
+            return self._invoke(request)
+        if request.path == "/ping":
+            return Reply(HTTPStatus.OK) if self._predictor.healthy is None else self._ping()
+        if request.path == "/execution-parameters":
+            return Reply(HTTPStatus.OK, json.dumps(self._settings.execution_parameters()).encode())
+        assert self._models is not None  # noqa: S101 - nothing else was admitted
+        try:
+            return self._of_models(self._models, request)
+        except ModelError as error:
+            return refusal(error.status, str(error))
+
+    async def next_piece(self, stream: Stream) -> bytes | None:
+        """Return the next piece of a stream, None at its end."""
+        piece = await self._runner.later(next, stream.rest, _END)
+        return None if piece is _END else media.format_item(piece)
+
+    def abandon(self, stream: Stream) -> None:
+        """Let the user's generator clean up."""
+        close = getattr(stream.rest, "close", None)
+        if close is not None:
+            asyncio.ensure_future(self._runner.later(_quietly, close))  # noqa: RUF006 - it may get lost
+
+    def finish(self, request: Request, status: int) -> None:
+        """Give the place back, and log what is to be."""
+        if request.context is not None:
+            self._runner.leave()
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._log(request, status, "error")
+        elif status >= HTTPStatus.BAD_REQUEST and request.path != "/ping":
+            self._log(request, status, "warning")
+        elif self._settings.access_log:
+            self._log(request, status, "info")
+
+    def _admit(self, request: Request) -> None:
         path, method = request.path, request.method
         if path == "/invocations":
             _only(method, "POST", path)
             if self._models is not None:
                 raise refusal(HTTPStatus.NOT_FOUND, "models are invoked at /models/NAME/invoke")
-            return await self._invoke(request, send, self._model, "")
-        if path == "/ping":
+            self._prepare(request, self._model, "")
+        elif path in {"/ping", "/execution-parameters"}:
             _only(method, "GET", path)
-            raise await self._ping()
-        if path == "/execution-parameters":
-            _only(method, "GET", path)
-            body = json.dumps(self._settings.execution_parameters()).encode()
-            raise Reply(HTTPStatus.OK, body)
-        if self._models is not None and (path == "/models" or path.startswith("/models/")):
-            return await self._of_models(self._models, request, send)
-        raise refusal(HTTPStatus.NOT_FOUND, f"there is nothing at '{path}'")
+        elif self._models is not None and path == "/models":
+            _only(method, "GET, POST", path)
+        elif self._models is not None and path.startswith("/models/"):
+            name, *rest = path.split("/")[2:]
+            if not rest:
+                _only(method, "GET, DELETE", path)
+            elif rest == ["invoke"]:
+                _only(method, "POST", path)
+                self._prepare(request, self._models.get(name), name)
+            else:
+                raise refusal(HTTPStatus.NOT_FOUND, f"there is nothing at '{path}'")
+        else:
+            raise refusal(HTTPStatus.NOT_FOUND, f"there is nothing at '{path}'")
+
+    def _prepare(self, request: Request, model: Any, name: str) -> None:
+        """Give a request its context and its place."""
+        context = self._context(request, model, name)
+        if not self._runner.enter():
+            message = f"{self._settings.queue} requests are waiting already"
+            raise refusal(HTTPStatus.SERVICE_UNAVAILABLE, message, ("retry-after", "1"))
+        request.context = context
+
+    def _context(self, request: Request, model: Any, name: str) -> Context:
+        headers = request.headers
+        kind = media.main_type(headers.get("content-type", ""))
+        allowed = self._predictor.content_types
+        if not media.is_readable(kind, allowed):
+            shown = (
+                f"the content type '{kind}' is" if kind else "there is no content type, which is"
+            )
+            message = f"{shown} not one of {', '.join(allowed)}"
+            raise refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, message)
+        accept = headers.get("accept", "")
+        offered = self._predictor.answer_types
+        chosen = media.choose_type(accept, offered)
+        if not chosen:
+            message = f"answers are {', '.join(offered)}, and '{accept}' takes none of them"
+            raise refusal(HTTPStatus.NOT_ACCEPTABLE, message)
+        attributes = headers.get(_ATTRIBUTES, "")
+        if attributes and not _is_attributes(attributes):
+            message = (
+                f"custom attributes are at most {_LONGEST_ATTRIBUTES} visible ASCII characters"
+            )
+            raise refusal(HTTPStatus.BAD_REQUEST, message)
+        return Context(model, kind, chosen, attributes, headers, name)
+
+    def _invoke(self, request: Request) -> Answering:
+        size = len(request.body)
+        if not size:
+            return refusal(HTTPStatus.BAD_REQUEST, "the body is empty")
+        if self._runner.is_quick(size):
+            return self._runner.now(self._predict, request, request.context)
+        return self._runner.later(self._predict, request, request.context, size_bytes=size)
+
+    def _predict(self, request: Request, context: Context) -> Reply | Stream:
+        """Answer by the user's code; also in a thread."""
+        try:
+            answer = self._predictor.answer(request.body, _charset(request), context)
+        except InvalidInput as error:
+            return refusal(HTTPStatus.BAD_REQUEST, str(error))
+        except UnsupportedInput as error:
+            return refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, str(error))
+        except Exception as error:  # noqa: BLE001 - whatever the user's code raises
+            log_exception("the prediction failed", error, model=context.model_name)
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
+            if self._models is not None and is_out_of_memory(error):
+                status = HTTPStatus.INSUFFICIENT_STORAGE
+            return refusal(status, f"the prediction failed: {type(error).__name__}")
+        if isinstance(answer, Stream):
+            return replace(answer, headers=_attributes(context))
+        return Reply(HTTPStatus.OK, answer.body, answer.content_type, _attributes(context))
 
     async def _ping(self) -> Reply:
-        if self._predictor.healthy is None:
-            return Reply(HTTPStatus.OK)
         asked = self._asked
         if asked is None or asked.done():  # else the last one has not been answered yet
             loop = asyncio.get_running_loop()
+            assert self._predictor.healthy is not None  # noqa: S101 - else nobody asks
             asked = self._asked = loop.run_in_executor(self._health, self._predictor.healthy)
         await asyncio.wait({asked}, timeout=_HEALTHY_S)
         if not asked.done():
@@ -120,120 +214,33 @@ class Application:
             return Reply(HTTPStatus.OK)
         return refusal(HTTPStatus.SERVICE_UNAVAILABLE, "healthy() says no")
 
-    async def _of_models(self, models: Models, request: Request, send: Send) -> int:
-        parts = request.path.split("/")[2:]
+    def _of_models(self, models: Models, request: Request) -> Answering:
+        _, _, *names = request.path.split("/")
+        if not names:
+            if request.method == "GET":
+                return models.listed(request.query)
+            return self._load(models, request.body)
+        return (models.described if request.method == "GET" else models.unload)(names[0])
+
+    async def _load(self, models: Models, body: bytes) -> Reply:
         try:
-            if not parts:
-                if request.method == "GET":
-                    raise models.listed(request.query)
-                _only(request.method, "GET, POST", request.path)
-                body = await request.body(self._settings.max_body_bytes)
-                raise await self._runner.run(models.load, body, is_small=False)
-            if len(parts) == 1:
-                if request.method == "GET":
-                    raise models.described(parts[0])
-                _only(request.method, "GET, DELETE", request.path)
-                raise models.unload(parts[0])
-            if parts[1:] == ["invoke"]:
-                _only(request.method, "POST", request.path)
-                return await self._invoke(request, send, models.get(parts[0]), parts[0])
+            return await self._runner.later(models.load, body)
         except ModelError as error:
-            raise refusal(error.status, str(error)) from error
-        raise refusal(HTTPStatus.NOT_FOUND, f"there is nothing at '{request.path}'")
+            return refusal(error.status, str(error))
 
-    async def _invoke(self, request: Request, send: Send, model: Any, name: str) -> int:
-        context = self._context(request, model, name)
-        try:
-            self._runner.enter()
-        except BusyError:
-            message = f"{self._settings.queue} requests are waiting already"
-            retry = ("retry-after", "1")
-            raise refusal(HTTPStatus.SERVICE_UNAVAILABLE, message, retry) from None
-        try:
-            body = await request.body(self._settings.max_body_bytes)
-            if not body:
-                raise refusal(HTTPStatus.BAD_REQUEST, "the body is empty")
-            answer = await self._predicted(body, _charset(request), context)
-            headers = _attributes(context)
-            if isinstance(answer, Stream):
-                await start_reply(send, HTTPStatus.OK, answer.content_type, headers)
-                await self._send_stream(send, answer)
-            else:
-                reply = Reply(HTTPStatus.OK, answer.body, answer.content_type, headers)
-                await send_reply(send, reply)
-        finally:
-            self._runner.leave()
-        return HTTPStatus.OK
-
-    def _context(self, request: Request, model: Any, name: str) -> Context:
+    def _log(self, request: Request, status: int, level: str) -> None:
         headers = request.headers
-        kind = media.main_type(headers.get("content-type", ""))
-        try:
-            refuse_type(kind, self._predictor.content_types)
-        except UnsupportedInput as error:
-            raise refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, str(error)) from error
-        accept = headers.get("accept", "")
-        offered = self._predictor.answer_types
-        chosen = media.choose_type(accept, offered)
-        if not chosen:
-            message = f"answers are {', '.join(offered)}, and '{accept}' takes none of them"
-            raise refusal(HTTPStatus.NOT_ACCEPTABLE, message)
-        attributes = headers.get(_ATTRIBUTES, "")
-        if not _is_attributes(attributes):
-            message = (
-                f"custom attributes are at most {_LONGEST_ATTRIBUTES} visible ASCII characters"
-            )
-            raise refusal(HTTPStatus.BAD_REQUEST, message)
-        return Context(model, kind, chosen, attributes, headers, name)
-
-    async def _predicted(self, body: bytes, charset: str, context: Context) -> Any:
-        answer = self._predictor.answer
-        try:
-            is_small = len(body) <= SMALL_BYTES
-            return await self._runner.run(answer, body, charset, context, is_small=is_small)
-        except InvalidInput as error:
-            raise refusal(HTTPStatus.BAD_REQUEST, str(error)) from error
-        except UnsupportedInput as error:
-            raise refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, str(error)) from error
-        except Exception as error:
-            log_exception("the prediction failed", error, model=context.model_name)
-            message = f"the prediction failed: {type(error).__name__}"
-            status = HTTPStatus.INTERNAL_SERVER_ERROR
-            if self._models is not None and is_out_of_memory(error):
-                status = HTTPStatus.INSUFFICIENT_STORAGE
-            raise refusal(status, message) from error
-
-    async def _send_stream(self, send: Send, stream: Stream) -> None:
-        """Send the pieces; a failure in the middle ends the connection, so that it is seen."""
-        piece = stream.first
-        try:
-            while piece is not _NOTHING:
-                if piece:
-                    body = {"type": "http.response.body", "body": piece, "more_body": True}
-                    await send(body)
-                piece = await self._runner.run(_next_piece, stream)
-        except Exception as error:
-            log_exception("the stream broke", error)
-            raise
-        await send({"type": "http.response.body", "body": b""})
-
-    def _log(self, request: Request, status: int, start_s: float, level: str) -> None:
         log(
             level,
             "request",
             method=request.method,
             path=request.path,
             status=int(status),
-            ms=round((time.perf_counter() - start_s) * 1000, 3),
-            bytes_in=request.received_bytes,
-            content_type=media.main_type(request.headers.get("content-type", "")),
-            inference_id=request.headers.get("x-amzn-sagemaker-inference-id", ""),
+            ms=round((time.monotonic() - request.start_s) * 1000, 3),
+            bytes_in=request.size_bytes,
+            content_type=media.main_type(headers.get("content-type", "")),
+            inference_id=headers.get("x-amzn-sagemaker-inference-id", ""),
         )
-
-
-def _next_piece(stream: Stream) -> Any:
-    piece = next(stream.rest, _NOTHING)
-    return piece if piece is _NOTHING else media.format_item(piece)
 
 
 def _only(method: str, allowed: str, path: str) -> None:
@@ -261,4 +268,11 @@ def _attributes(context: Context) -> tuple[tuple[str, str], ...]:
 
 
 def _is_attributes(text: str) -> bool:
-    return len(text) <= _LONGEST_ATTRIBUTES and all(" " <= letter <= "~" for letter in text)
+    return len(text) <= _LONGEST_ATTRIBUTES and text.isascii() and text.isprintable()
+
+
+def _quietly(close: Any) -> None:
+    try:
+        close()
+    except Exception as error:  # noqa: BLE001 - of the user's code
+        log_exception("a stream could not be closed", error)

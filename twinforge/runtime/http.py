@@ -1,25 +1,19 @@
-"""Requests and answers between ASGI and the routes: headers, bodies with a limit, JSON refusals.
-
-Source: https://asgi.readthedocs.io/en/latest/specs/www.html
-"""
+"""Requests and answers, as routes and connections hand them to each other."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+    from twinforge.runtime.interface import Context
 
-    Message = MutableMapping[str, Any]
-    Receive = Callable[[], Awaitable[Message]]
-    Send = Callable[[Message], Awaitable[None]]
-
-__all__ = ["Reply", "Request", "refusal", "send_reply"]
+__all__ = ["Reply", "Request", "head_of", "refusal", "too_large"]
 
 _JSON = "application/json"
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 @dataclass(frozen=True)
@@ -32,80 +26,56 @@ class Reply(Exception):  # noqa: N818 - routes return it, or raise it to end ear
     headers: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass
+class Request:
+    """A request.
+
+    Attributes:
+        method: As it was sent.
+        path: Without the query.
+        query: What follows the first ``?``.
+        headers: Names in lower case; of repeated ones the last.
+        start_s: When its headers were there.
+        body: The whole body, once it is there.
+        size_bytes: How long the body was, also where it was not kept.
+        context: What the predictor is told, for a request that goes to it.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    start_s: float
+    body: bytes = b""
+    size_bytes: int = 0
+    context: Context | None = field(default=None, repr=False)
+
+
 def refusal(status: HTTPStatus, reason: str, *headers: tuple[str, str]) -> Reply:
     """Return an answer that says why there is no other."""
     body = json.dumps({"error": reason, "status": status.value}, ensure_ascii=False)
     return Reply(status.value, body.encode(), _JSON, headers)
 
 
-@dataclass
-class Request:
-    """A request, whose body is read only when it is asked for."""
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-    receive: Receive
-    received_bytes: int = field(default=0)
-
-    @classmethod
-    def of(cls, scope: Mapping[str, Any], receive: Receive) -> Request:
-        """Return the request of an ASGI scope; of repeated headers, the last one counts."""
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-        }
-        return cls(
-            scope["method"],
-            scope["path"],
-            scope["query_string"].decode("latin-1"),
-            headers,
-            receive,
-        )
-
-    async def body(self, limit_bytes: int) -> bytes:
-        """Return the body.
-
-        Args:
-            limit_bytes: How long it may be; 0 for any length.
-
-        Raises:
-            Reply: It is longer, or its sender has gone.
-        """
-        length = self.headers.get("content-length", "")
-        if limit_bytes and length.isdecimal() and int(length) > limit_bytes:
-            raise _too_large(limit_bytes)
-        parts = []
-        while True:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                raise refusal(HTTPStatus.BAD_REQUEST, "the connection ended inside the body")
-            part = message.get("body", b"")
-            self.received_bytes += len(part)
-            if limit_bytes and self.received_bytes > limit_bytes:
-                raise _too_large(limit_bytes)
-            parts.append(part)
-            if not message.get("more_body", False):
-                return parts[0] if len(parts) == 1 else b"".join(parts)
+def too_large(limit_bytes: int) -> Reply:
+    """Return the answer to a body that is longer than it may be."""
+    message = f"the body is longer than {limit_bytes} bytes"
+    return refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
 
 
-async def send_reply(send: Send, reply: Reply) -> None:
-    """Send a whole answer."""
-    length = ("content-length", str(len(reply.body)))
-    await start_reply(send, reply.status, reply.content_type, (length, *reply.headers))
-    await send({"type": "http.response.body", "body": reply.body})
+def head_of(status: int, *headers: tuple[str, str]) -> bytes:
+    r"""Return the first lines of an answer, with the empty one.
 
+    Raises:
+        ValueError: A header holds a control character, such as a line end.
 
-async def start_reply(
-    send: Send, status: int, content_type: str, headers: tuple[tuple[str, str], ...]
-) -> None:
-    """Send status and headers; without a length, the body is chunked."""
-    named = (("content-type", content_type), *headers)
-    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in named]
-    await send({"type": "http.response.start", "status": status, "headers": encoded})
-
-
-def _too_large(limit_bytes: int) -> Reply:
-    return refusal(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is longer than {limit_bytes} bytes"
-    )
+    >>> head_of(200, ("content-length", "0"))
+    b'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'
+    """
+    lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, '')}"]
+    for name, value in headers:
+        if not value.isprintable():
+            message = f"the header '{name}' holds a control character"
+            raise ValueError(message)
+        lines.append(f"{name}: {value}")
+    return "\r\n".join((*lines, "", "")).encode("latin-1", "replace")

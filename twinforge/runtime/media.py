@@ -6,10 +6,13 @@ Source: RFC 9110, section 12.5.1 (Accept) and 8.3 (Content-Type); RFC 4180 (CSV)
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import json
 import math
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
+from functools import lru_cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +49,7 @@ _JSON_LINES_TOO = frozenset(
     {"application/x-jsonlines", "application/x-ndjson", "application/jsonl"}
 )
 _RAW = ("image/", "audio/", "video/")
+_LARGE_BYTES = 1024 * 1024
 _NUMPY_MAGIC = b"\x93NUMPY"
 
 
@@ -78,7 +82,8 @@ def is_readable(kind: str, allowed: Sequence[str]) -> bool:
     )
 
 
-def choose_type(accept: str, offered: Sequence[str]) -> str:
+@lru_cache(maxsize=256)  # callers send the same few headers over and over
+def choose_type(accept: str, offered: tuple[str, ...]) -> str:
     """Return the media type of an answer, or an empty string where Accept takes none of them.
 
     Args:
@@ -113,12 +118,13 @@ def parse_body(body: bytes, kind: str, *, charset: str = "utf-8") -> Any:
     except (UnicodeDecodeError, LookupError) as error:
         message = f"the body is not text in {charset}"
         raise InvalidInput(message) from error
-    if kind == JSON:
-        return _parse_json(text, "the body")
-    if kind == JSON_LINES:
-        lines = enumerate(text.split("\n"), 1)
-        return [_parse_json(line, f"line {number}") for number, line in lines if line.strip()]
-    return list(_rows(text)) if kind == CSV else text
+    with _collector_paused(len(body) > _LARGE_BYTES):
+        if kind == JSON:
+            return _parse_json(text, "the body")
+        if kind == JSON_LINES:
+            lines = enumerate(text.split("\n"), 1)
+            return [_parse_json(line, f"line {number}") for number, line in lines if line.strip()]
+        return list(_rows(text)) if kind == CSV else text
 
 
 def format_body(result: Any, kind: str) -> bytes:
@@ -147,6 +153,19 @@ def format_item(item: Any) -> bytes:
     if isinstance(item, (bytes, bytearray, memoryview)):
         return bytes(item)
     return item.encode() if isinstance(item, str) else _dump(item) + b"\n"
+
+
+@contextmanager
+def _collector_paused(is_paused: bool) -> Iterator[None]:  # noqa: FBT001 - what it is named for
+    """Let the collector of cycles rest: rows and values have none, and it would look at them all."""
+    if not is_paused or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _ranges(accept: str) -> Iterator[tuple[str, float]]:

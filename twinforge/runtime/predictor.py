@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from twinforge.runtime import media
-from twinforge.runtime.interface import Answer, UnsupportedInput
+from twinforge.runtime.interface import Answer
 from twinforge.runtime.sources import SourceError, function_of, load_source
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class Stream:
     first: bytes
     rest: Iterator[Any]
     content_type: str
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,18 +109,6 @@ def load_predictor(path: str) -> Predictor:
         ),
         answer_types=_types(module, "ANSWER_TYPES", media.answer_types()),
     )
-
-
-def refuse_type(kind: str, allowed: tuple[str, ...]) -> None:
-    """Say that a content type is none of those that are read.
-
-    Raises:
-        UnsupportedInput: It isn't.
-    """
-    if not media.is_readable(kind, allowed):
-        shown = f"the content type '{kind}' is" if kind else "there is no content type, which is"
-        message = f"{shown} not one of {', '.join(allowed)}"
-        raise UnsupportedInput(message)
 
 
 def _types(module: ModuleType, name: str, default: tuple[str, ...]) -> tuple[str, ...]:

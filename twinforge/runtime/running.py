@@ -9,22 +9,22 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["SMALL_BYTES", "BusyError", "Runner"]
+__all__ = ["Runner"]
 
-SMALL_BYTES = 64 * 1024
+T = TypeVar("T")
+
+_SMALL_BYTES = 64 * 1024
 """A larger body may take longer than what the small ones took lets one expect."""
 
-_FORGETTING = 0.02
-"""How much a new, faster prediction moves the estimate; a slower one becomes it."""
-
-
-class BusyError(Exception):
-    """There is no room for another request."""
+_FIRST_S = float("inf")
+_UP, _DOWN = 0.25, 0.02
+"""How much a slower and a faster prediction move the estimate: one that the machine was busy in
+does not send all that follow to a thread, and a few slow ones do."""
 
 
 class Runner:
@@ -37,54 +37,52 @@ class Runner:
         self._held = 0
         self._in_threads = 0
         # Until something was measured, nothing is quick.
-        self._estimate_s = float("inf")
+        self._estimate_s = _FIRST_S
 
-    def enter(self) -> None:
-        """Take a place for a request; ``leave`` gives it back.
-
-        Raises:
-            BusyError: There is none.
-        """
+    def enter(self) -> bool:
+        """Take a place for a request, which ``leave`` gives back; whether there is one."""
         if self._held >= self._queue:
-            raise BusyError
+            return False
         self._held += 1
+        return True
 
     def leave(self) -> None:
         """Give the place back."""
         self._held -= 1
 
-    async def run(
-        self, function: Callable[..., Any], *arguments: Any, is_small: bool = True
-    ) -> Any:
-        """Return what a function returns, raise what it raises.
+    def is_quick(self, size_bytes: int) -> bool:
+        """Whether a request of this size may be answered here and now."""
+        is_small = size_bytes <= _SMALL_BYTES
+        return is_small and self._estimate_s < self._inline_s and not self._in_threads
 
-        Args:
-            function: What to run.
-            arguments: For it.
-            is_small: Whether what small requests took before says how long this will take.
-        """
-        is_quick = is_small and self._estimate_s < self._inline_s
-        if is_quick and not self._in_threads:
-            return self._timed(function, *arguments)
-        called = self._timed if is_small else _call
-        self._in_threads += 1
-        try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, called, function, *arguments)
-        finally:
-            self._in_threads -= 1
-
-    def _timed(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    def now(self, function: Callable[..., T], *arguments: object) -> T:
+        """Return what a function returns, and take its time."""
         start_s = time.perf_counter()
         try:
             return function(*arguments)
         finally:
             took_s = time.perf_counter() - start_s
-            if took_s > self._estimate_s or self._estimate_s == float("inf"):
+            if self._estimate_s == _FIRST_S:
                 self._estimate_s = took_s
             else:
-                self._estimate_s += _FORGETTING * (took_s - self._estimate_s)
+                move = _UP if took_s > self._estimate_s else _DOWN
+                self._estimate_s += move * (took_s - self._estimate_s)
 
+    async def later(
+        self, function: Callable[..., T], *arguments: object, size_bytes: int = -1
+    ) -> T:
+        """Return what a function returns in a thread.
 
-def _call(function: Callable[..., Any], *arguments: Any) -> Any:
-    return function(*arguments)
+        Args:
+            function: What to run.
+            arguments: For it.
+            size_bytes: Of the body that it works on; negative where it says nothing of predictions.
+        """
+        loop = asyncio.get_running_loop()
+        self._in_threads += 1
+        try:
+            if 0 <= size_bytes <= _SMALL_BYTES:
+                return await loop.run_in_executor(self._pool, self.now, function, *arguments)
+            return await loop.run_in_executor(self._pool, function, *arguments)
+        finally:
+            self._in_threads -= 1

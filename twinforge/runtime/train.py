@@ -6,6 +6,7 @@ log is seen as SageMaker sees it, with what native code prints.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -68,7 +69,7 @@ class _Watch:
     metrics: Metrics = field(default_factory=Metrics)
     is_stopping: bool = False
     _deadline_s: float = float("inf")
-    _log: int = -1
+    _declared: bytes = b""
 
     def ask_to_stop(self) -> None:
         """Hand SIGTERM on; the trainer has its time from now."""
@@ -80,20 +81,19 @@ class _Watch:
     def until_it_ends(self) -> int:
         """Pass the log on until the trainer ends, and return its status, negative for a signal."""
         assert self.child.stdout is not None  # noqa: S101 - it was started with a pipe
-        self._log = self.child.stdout.fileno()
         ended_s = float("inf")
-        with selectors.DefaultSelector() as selector:
-            for fd in (self._log, self.control):
-                selector.register(fd, selectors.EVENT_READ)
+        os.set_blocking(self.control, False)
+        with self.child.stdout as log, selectors.DefaultSelector() as selector:
+            selector.register(log, selectors.EVENT_READ)
             # What the trainer has started and left may hold its output open; that is not waited for.
-            while self._log in selector.get_map() and time.monotonic() < ended_s + _AFTER_S:
-                for key, _ in selector.select(_TICK_S):
-                    if not self._pass_on(key.fd):
-                        selector.unregister(key.fd)
+            while selector.get_map() and time.monotonic() < ended_s + _AFTER_S:
+                if selector.select(_TICK_S) and not self._pass_on(log.fileno()):
+                    selector.unregister(log)
                 if ended_s == float("inf") and self._has_ended():
                     ended_s = time.monotonic()
         while not self._has_ended():
             time.sleep(_PAUSE_S)
+        os.close(self.control)
         return self.child.wait()
 
     def _has_ended(self) -> bool:
@@ -104,18 +104,19 @@ class _Watch:
             self.child.wait()
         return self.child.poll() is not None
 
-    def _pass_on(self, fd: int) -> bool:
+    def _pass_on(self, log: int) -> bool:
         """Take what there is to read; False at the end."""
-        data = os.read(fd, 65536)
-        if not data:
-            return False
-        if fd != self._log:
-            self.metrics.declare(json.loads(data))
-            return True
+        data = os.read(log, 65536)
+        # What was declared before this was printed is there by now.
+        with contextlib.suppress(BlockingIOError):
+            self._declared += os.read(self.control, 65536)
+        if self._declared.endswith(b"\n"):
+            self.metrics.declare(json.loads(self._declared))
+            self._declared = b""
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         self.metrics.feed(data.decode(errors="replace"))
-        return True
+        return bool(data)
 
 
 def _why(code: int) -> str:

@@ -7,30 +7,25 @@ import gc
 import json
 import os
 import signal
-import socket
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import uvicorn
+from typing import TYPE_CHECKING
 
 from twinforge.runtime.application import Application
 from twinforge.runtime.logs import log, log_exception
 from twinforge.runtime.multimodel import ModelError, Models
 from twinforge.runtime.predictor import load_predictor
+from twinforge.runtime.server import OneAtATime, Server
 from twinforge.runtime.sources import SourceError
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Mapping
 
     from twinforge.runtime.machine import Machine
     from twinforge.runtime.settings import Settings
 
 __all__ = ["Place", "run_worker"]
-
-_BACKLOG = 2048
-_KEEP_ALIVE_S = 75
-"""Longer than callers keep idle connections, so that it is they who close them."""
 
 
 @dataclass(frozen=True)
@@ -48,36 +43,6 @@ class Place:
     port: socket.socket
     tell: Callable[[str], None]
     models: Mapping[str, str]
-
-
-class OneAtATime(socket.socket):
-    """A listening socket that gives one connection per turn of the event loop.
-
-    asyncio takes all that wait in one go; other processes, which are idle, would get none of them.
-    """
-
-    _is_next = True
-
-    def accept(self) -> tuple[socket.socket, Any]:
-        """Return a connection, or say that there is none for now."""
-        self._is_next = not self._is_next
-        if self._is_next:
-            raise BlockingIOError
-        return super().accept()
-
-
-class _Server(uvicorn.Server):
-    """Says when it listens."""
-
-    def __init__(self, config: uvicorn.Config, place: Place) -> None:
-        super().__init__(config)
-        self._place = place
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Open the port."""
-        await super().startup(sockets)
-        self._place.tell("loaded")
-        log("info", "serving", worker=self._place.number)
 
 
 def run_worker(settings: Settings, machine: Machine, place: Place) -> int:
@@ -117,40 +82,16 @@ def _application(settings: Settings, machine: Machine, place: Place) -> Applicat
 
 def _serve(application: Application, settings: Settings, place: Place) -> int:
     parent = os.getppid()
-
-    async def end_with_the_parent() -> None:
-        if os.getppid() != parent:
-            server.should_exit = True
-
-    config = uvicorn.Config(
-        application,
-        loop="asyncio",
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        log_level="error",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        backlog=_BACKLOG,
-        timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=int(settings.stop_s),
-        timeout_notify=1,
-        callback_notify=end_with_the_parent,
-    )
-    server = _Server(config, place)
-
-    def stop(*_: object) -> None:
-        server.should_exit = True
-
-    # The server's own handlers come later and go earlier than it is alive; these close the gaps.
-    signal.signal(signal.SIGTERM, stop)
+    # Ctrl-C reaches all processes of a terminal: the parent says when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     listener = OneAtATime(fileno=place.port.detach())
     listener.setblocking(False)  # noqa: FBT003 - its only parameter
 
-    asyncio.run(server.serve(sockets=[listener]))
+    def on_listening() -> None:
+        place.tell("loaded")
+        log("info", "serving", worker=place.number)
+
+    server = Server(application, stop_s=settings.stop_s, is_orphan=lambda: os.getppid() != parent)
+    asyncio.run(server.serve(listener, on_listening))
     sys.stdout.flush()
     return 0

@@ -70,3 +70,10 @@ def test_text_moved_from_one_file_to_the_next_changes_the_key() -> None:
 
 def test_a_part_that_is_new_or_gone_has_changed() -> None:
     assert ContentKey("", {"a": "1", "b": "2"}).changed_from({"b": "2", "c": "3"}) == ("a", "c")
+
+
+def test_the_runtime_is_part_of_the_key_of_an_image_that_has_it() -> None:
+    with_it = key(runtime=PROGRAM)
+    assert with_it.changed_from(key().parts) == ("runtime",)
+    assert key(runtime=PROGRAM[:1]).changed_from(with_it.parts) == ("runtime",)
+    assert key(runtime=()) == key()

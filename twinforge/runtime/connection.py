@@ -1,0 +1,332 @@
+"""HTTP/1.1 on one connection: httptools (Node's parser) reads it, and one write answers it.
+
+Source: RFC 9112. There are no upgrades and no trailers; a body is held as a whole before it is
+answered, since a predictor needs all of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import httptools
+
+from twinforge.runtime.http import Reply, Request, head_of, refusal, too_large
+from twinforge.runtime.logs import log_exception
+from twinforge.runtime.predictor import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from twinforge.runtime.server import Server
+
+__all__ = ["Answering", "Connection", "Routes"]
+
+Answering: TypeAlias = "Reply | Stream | Coroutine[Any, Any, Reply | Stream]"
+
+_LONGEST_HEAD = 65536
+_ONE_WRITE = 65536
+_BODY = frozenset({"content-length", "transfer-encoding"})
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Routes(Protocol):
+    """What answers requests; each that was admitted is finished, whatever happens."""
+
+    @property
+    def limit_bytes(self) -> int:
+        """How long a body may be; 0 for any length."""
+
+    def admit(self, request: Request) -> Reply | None:
+        """Look at the headers; return an answer where the body decides nothing."""
+
+    def answer(self, request: Request) -> Answering:
+        """Answer at once, or return a coroutine that does."""
+
+    async def next_piece(self, stream: Stream) -> bytes | None:
+        """Return the next piece of a stream, None at its end."""
+
+    def abandon(self, stream: Stream) -> None:
+        """Let a stream go that nobody reads any more."""
+
+    def finish(self, request: Request, status: int) -> None:
+        """Take note that a request is over; 499 where its sender has gone."""
+
+
+class _TooLong(Exception):  # noqa: N818 - it is told to the parser, and comes back from it
+    """The headers are longer than any that SageMaker sends."""
+
+
+class _Refused(Exception):  # noqa: N818 - as above
+    """The answer was given before the body came, and there is nothing more to read."""
+
+
+class Connection(asyncio.Protocol):
+    """One connection; its requests are answered in order, one at a time."""
+
+    def __init__(self, server: Server, routes: Routes) -> None:
+        self._server = server
+        self._routes = routes
+        self._parser = httptools.HttpRequestParser(self)
+        self._waiting: deque[tuple[Request, Reply | None, bool]] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._can_write = asyncio.Event()
+        self._can_write.set()
+        self._is_lost = False
+        self._is_closing = False
+        self._receiving: Request | None = None
+        self.active_s = 0.0
+
+    # What the event loop says.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - of a stream socket
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self.active_s = self._loop.time()
+        self._server.connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Read what came; the parser calls the methods below."""
+        self.active_s = self._loop.time()
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._is_closing = (
+                True  # what follows would be another protocol; the answer is the last
+            )
+            if self._task is None and not self._waiting:
+                self._transport.close()
+        except httptools.HttpParserCallbackError as error:
+            if isinstance(error.__context__, _Refused):
+                return
+            if isinstance(error.__context__, _TooLong):
+                message = f"the headers are longer than {_LONGEST_HEAD} bytes"
+                self._fail(refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message))
+            else:
+                log_exception("a request failed", error.__context__ or error)
+                self._fail(refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "the request failed"))
+        except httptools.HttpParserError:
+            self._fail(refusal(HTTPStatus.BAD_REQUEST, "this is no HTTP request"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of what is not answered; what runs in a thread ends by itself."""
+        del exc
+        self._is_lost = True
+        self._can_write.set()
+        self._server.connections.discard(self)
+        if self._receiving is not None:
+            self._routes.finish(self._receiving, 499)
+            self._receiving = None
+        while self._waiting:
+            self._routes.finish(self._waiting.popleft()[0], 499)
+
+    def pause_writing(self) -> None:
+        """Wait before the next piece of a stream."""
+        self._can_write.clear()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._can_write.set()
+
+    # What the parser says.
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self._url = b""
+        self._head_bytes = 0
+        self._headers: dict[str, str] = {}
+        self._parts: list[bytes] = []
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the target."""
+        self._url += url
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        self._count(len(name) + len(value))
+
+    def on_headers_complete(self) -> None:
+        """Look at the headers before the body is there."""
+        path, _, query = self._url.decode("latin-1").partition("?")
+        method = self._parser.get_method().decode("latin-1")
+        request = Request(method, path, query, self._headers, self._loop.time())
+        self._receiving = request
+        self._refusal = self._routes.admit(request)
+        if self._parser.should_upgrade() and not _BODY.isdisjoint(self._headers):
+            # The parser takes the body for the other protocol's first bytes.
+            message = "there is no other protocol here to upgrade to"
+            self._refusal = refusal(HTTPStatus.BAD_REQUEST, message)
+        if self._headers.get("expect", "").lower() == "100-continue":
+            if self._refusal is not None:
+                # Its sender waits for this before the body, which may come all the same.
+                self._fail(self._refusal)
+                raise _Refused
+            self._transport.write(_CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body; one that is refused is read to its end and dropped."""
+        request = self._receiving
+        assert request is not None  # noqa: S101 - headers were complete
+        request.size_bytes += len(body)
+        if self._refusal is not None:
+            return
+        limit = self._routes.limit_bytes
+        if limit and request.size_bytes > limit:
+            self._refusal = too_large(limit)
+            self._parts.clear()
+        else:
+            self._parts.append(body)
+
+    def on_message_complete(self) -> None:
+        """Answer the request, or put it behind those that are not answered yet."""
+        request, parts = self._receiving, self._parts
+        assert request is not None  # noqa: S101 - headers were complete
+        self._receiving = None
+        request.body = parts[0] if len(parts) == 1 else b"".join(parts)
+        self._waiting.append((request, self._refusal, self._parser.should_keep_alive()))
+        if self._task is None:
+            self._answer_waiting()
+        else:
+            self._transport.pause_reading()
+
+    # What becomes of it.
+
+    def shut(self) -> None:
+        """Close when all is answered that came; at once if nothing did."""
+        self._is_closing = True
+        if self.is_idle:
+            self._transport.close()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is being received or answered."""
+        return self._task is None and self._receiving is None and not self._waiting
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether an answer is under way."""
+        return self._task is not None
+
+    def close(self) -> None:
+        """Close, whatever is under way."""
+        self._transport.close()
+
+    def _count(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > _LONGEST_HEAD:
+            raise _TooLong
+
+    def _answer_waiting(self) -> None:
+        while self._waiting and self._task is None and not self._transport.is_closing():
+            request, refused, keeps = self._waiting.popleft()
+            answer = refused if refused is not None else self._answer(request)
+            if isinstance(answer, Reply):
+                self._reply(request, answer, keeps=keeps)
+            else:
+                self._task = self._loop.create_task(
+                    self._answer_later(request, answer, keeps=keeps)
+                )
+
+    def _answer(self, request: Request) -> Answering:
+        try:
+            return self._routes.answer(request)
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the connection
+            log_exception("a request failed", error)
+            return refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "the request failed")
+
+    async def _answer_later(
+        self, request: Request, answer: Stream | Coroutine[Any, Any, Reply | Stream], *, keeps: bool
+    ) -> None:
+        try:
+            try:
+                given = answer if isinstance(answer, Stream) else await answer
+            except Exception as error:  # noqa: BLE001 - as above
+                log_exception("a request failed", error)
+                given = refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "the request failed")
+            if isinstance(given, Reply):
+                self._reply(request, given, keeps=keeps)
+            else:
+                await self._stream(request, given, keeps=keeps)
+        finally:
+            self._task = None
+        if not self._is_lost and not self._transport.is_closing():
+            self._transport.resume_reading()
+            self._answer_waiting()
+
+    def _reply(self, request: Request, reply: Reply, *, keeps: bool) -> None:
+        self.active_s = self._loop.time()
+        self._routes.finish(request, reply.status)
+        if self._is_lost:
+            return
+        closes = self._closing(keeps)
+        length = ("content-length", str(len(reply.body)))
+        try:
+            head = self._head(reply.status, reply.content_type, length, *reply.headers, *closes)
+        except ValueError as error:
+            log_exception("the answer's headers can't be sent", error)
+            reply = refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "the answer can't be sent")
+            length = ("content-length", str(len(reply.body)))
+            head = self._head(reply.status, reply.content_type, length, *closes)
+        body = b"" if request.method == "HEAD" else reply.body
+        if len(body) <= _ONE_WRITE:
+            self._transport.write(head + body)
+        else:
+            self._transport.write(head)
+            self._transport.write(body)
+        if closes:
+            self._transport.close()
+
+    async def _stream(self, request: Request, stream: Stream, *, keeps: bool) -> None:
+        """Send the pieces; a failure in the middle ends the connection, so that it is seen."""
+        is_whole = False
+        closes = self._closing(keeps)
+        try:
+            chunked = ("transfer-encoding", "chunked")
+            head = self._head(200, stream.content_type, chunked, *stream.headers, *closes)
+            self._transport.write(head)
+            piece: bytes | None = stream.first
+            while piece is not None and not self._is_lost:
+                if piece:
+                    self._transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+                    await self._can_write.wait()
+                piece = await self._routes.next_piece(stream)
+            is_whole = piece is None
+        except Exception as error:  # noqa: BLE001 - of the user's code
+            log_exception("the stream broke", error)
+        finally:
+            self._routes.finish(request, 200 if is_whole else 499 if self._is_lost else 500)
+            if not is_whole:
+                self._routes.abandon(stream)
+        if is_whole and not self._is_lost:
+            self._transport.write(b"0\r\n\r\n")
+        if closes or not is_whole:
+            self._transport.close()
+        self.active_s = self._loop.time()
+
+    def _closing(self, keeps: bool) -> tuple[tuple[str, str], ...]:  # noqa: FBT001 - a fact, no mode
+        """Return the header of an answer that is the last one of the connection, or none."""
+        is_last = not keeps or (self._is_closing and not self._waiting)
+        return (("connection", "close"),) if is_last else ()
+
+    def _head(self, status: int, content_type: str, *headers: tuple[str, str]) -> bytes:
+        fixed = (("date", self._server.date), ("content-type", content_type))
+        return head_of(status, *fixed, *headers)
+
+    def _fail(self, reply: Reply) -> None:
+        """Answer what can't be read, and close."""
+        if self._receiving is not None:
+            self._routes.finish(self._receiving, reply.status)
+            self._receiving = None
+        self._is_closing = True
+        if self._task is None and not self._transport.is_closing():
+            length = ("content-length", str(len(reply.body)))
+            last = ("connection", "close")
+            head = self._head(reply.status, reply.content_type, length, last)
+            self._transport.write(head + reply.body)
+            self._transport.close()

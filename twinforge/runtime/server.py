@@ -1,0 +1,88 @@
+"""The connections of one process: accepted one at a time, swept when idle, finished before the end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any
+
+from twinforge.runtime.connection import Connection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from twinforge.runtime.connection import Routes
+
+__all__ = ["OneAtATime", "Server"]
+
+_BACKLOG = 2048
+_TICK_S = 1.0
+_IDLE_S = 75.0
+"""Longer than callers keep idle connections, so that it is they who close them."""
+
+_LAST_ACCEPT_S = 0.1
+"""How long connections are still taken after SIGTERM: those that the kernel has accepted already."""
+
+_PAUSE_S = 0.02
+
+
+class OneAtATime(socket.socket):
+    """A listening socket that gives one connection per turn of the event loop.
+
+    asyncio takes all that wait in one go; other processes, which are idle, would get none of them.
+    """
+
+    _is_next = True
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Return a connection, or say that there is none for now."""
+        self._is_next = not self._is_next
+        if self._is_next:
+            raise BlockingIOError
+        return super().accept()
+
+
+class Server:
+    """Answers by ``routes`` until it is told to stop.
+
+    Attributes:
+        connections: All that are open.
+        date: What the header of that name says, by the second.
+    """
+
+    def __init__(self, routes: Routes, *, stop_s: float, is_orphan: Callable[[], bool]) -> None:
+        self.connections: set[Connection] = set()
+        self.date = formatdate(usegmt=True)
+        self._routes = routes
+        self._stop_s = stop_s
+        self._is_orphan = is_orphan
+
+    async def serve(self, listener: socket.socket, on_listening: Callable[[], None]) -> None:
+        """Serve until SIGTERM, and until what was in flight then is answered."""
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        loop.add_signal_handler(signal.SIGTERM, stop.set)
+        server = await loop.create_server(
+            lambda: Connection(self, self._routes), sock=listener, backlog=_BACKLOG
+        )
+        on_listening()
+        stopping = asyncio.ensure_future(stop.wait())
+        while not stop.is_set() and not self._is_orphan():
+            await asyncio.wait({stopping}, timeout=_TICK_S)
+            self._tick(loop.time())
+        await asyncio.sleep(_LAST_ACCEPT_S)
+        server.close()
+        deadline_s = loop.time() + self._stop_s
+        for connection in tuple(self.connections):
+            connection.shut()
+        while self.connections and loop.time() < deadline_s:  # noqa: ASYNC110 - once, at the end
+            await asyncio.sleep(_PAUSE_S)
+
+    def _tick(self, now_s: float) -> None:
+        self.date = formatdate(usegmt=True)
+        for connection in tuple(self.connections):
+            # One that is in the middle of a request has stopped sending; SageMaker waits 60 s.
+            if not connection.is_answering and now_s - connection.active_s > _IDLE_S:
+                connection.close()
