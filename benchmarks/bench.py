@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -62,6 +63,20 @@ class Bench:
         argv = [self.engine.docker, *arguments]
         return process.run(argv, cwd=self.scratch, env=self.engine.env).stdout.strip()
 
+    def base_of(self, image: str) -> str:
+        """Return the reference of the bootstrapped base that an image stands on.
+
+        Raises:
+            LookupError: The engine does not hold it under a name.
+        """
+        layer = self._layers(image)[0]
+        named = self.docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "twinforge/base")
+        for reference in named.splitlines():
+            if self._layers(reference) == [layer]:
+                return reference
+        message = f"no image twinforge/base has just the layer {layer}"
+        raise LookupError(message)
+
     def remove_images(self, images: Iterable[str]) -> None:
         """Remove images by id or reference, with all their tags; one that is not there is fine."""
         for image in images:
@@ -74,3 +89,8 @@ class Bench:
         The caller has made sure that the engine may be treated like that.
         """
         self.docker("buildx", "prune", "--all", "--force")
+
+    def _layers(self, image: str) -> list[str]:
+        shown = self.docker("image", "inspect", "--format", "{{json .RootFS.Layers}}", image)
+        layers: list[str] = json.loads(shown)
+        return layers

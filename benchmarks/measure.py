@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from benchmarks.scenarios import Scenario
     from twinforge.engine.engine import Engine
 
+__all__ = ["machine_ca", "main"]
+
 _ROOT = Path(__file__).parents[1]
 _SYSTEM_CA = Path("/etc/ssl/certs/ca-certificates.crt")
 _FEWEST_ROUNDS = 3
@@ -51,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
         return error.exit_status
     scratch = Path(tempfile.mkdtemp(prefix="twinforge-bench-"))
     try:
-        bench = Bench(engine, _ROOT, scratch, _ca(session.environ.get("SSL_CERT_FILE", "")))
+        bench = Bench(engine, _ROOT, scratch, machine_ca(session.environ.get("SSL_CERT_FILE", "")))
         results = [
             _measured(SCENARIOS[name](bench, options.recipe, options.wheel), options.rounds)
             for name in names
@@ -138,7 +140,8 @@ def _rounds(text: str) -> int:
     return rounds
 
 
-def _ca(named: str) -> Path | None:
+def machine_ca(named: str) -> Path | None:
+    """Return the certificates that a build may need: those of SSL_CERT_FILE, or the system's."""
     path = Path(named) if named else _SYSTEM_CA
     return path if path.is_file() else None
 

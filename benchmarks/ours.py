@@ -72,16 +72,7 @@ class Ours:
         Raises:
             LookupError: The engine does not hold it under a name.
         """
-        image = self.images()[self.pair.cpu.id]
-        layer = self._layers(image)[0]
-        named = self.bench.docker(
-            "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "twinforge/base"
-        )
-        for reference in named.splitlines():
-            if self._layers(reference) == [layer]:
-                return reference
-        message = f"no image twinforge/base has just the layer {layer}"
-        raise LookupError(message)
+        return self.bench.base_of(self.images()[self.pair.cpu.id])
 
     def edit_program(self, text: str) -> None:
         """Append a comment to a module of the program."""
@@ -110,12 +101,6 @@ class Ours:
         recipe = re.sub(r"^version: .*$", f"version: {recipe_version}", recipe, flags=re.MULTILINE)
         path.write_text(recipe, "utf-8")
         self._verb("lock", self.recipe)
-
-    def _layers(self, image: str) -> list[str]:
-        layers: list[str] = json.loads(
-            self.bench.docker("image", "inspect", "--format", "{{json .RootFS.Layers}}", image)
-        )
-        return layers
 
     def _verb(self, *arguments: str) -> Timed:
         argv = [sys.executable, "build.py", "--quiet", *arguments]

@@ -10,6 +10,14 @@ from benchmarks.ours import Ours, copy_checkout
 from benchmarks.peer import IMAGES, SWAP, Peer, minimal_base, write_peer
 from benchmarks.registry import running_registry
 from benchmarks.results import Metric, Sample
+from benchmarks.runtime import (
+    CONNECTIONS,
+    FLASK,
+    PAYLOADS,
+    build_flask,
+    build_project,
+    measure_load,
+)
 from benchmarks.serving import time_to_ping, train_model
 from twinforge.errors import StaleError
 
@@ -297,13 +305,14 @@ class Wheels(Scenario):
 
 
 class Push(Scenario):
-    """The pair goes to a registry that is empty."""
+    """The pair goes to a registry that is empty, and then again to the same one."""
 
     name = "push"
     title = "push of the pair"
     metrics = (
         Metric("time", "s", limit=0.45, is_ratio=True),
         Metric("unique bytes in the registry", "bytes"),
+        Metric("again, with nothing changed", "s", limit=1.0),
     )
 
     def setup(self) -> None:
@@ -324,7 +333,12 @@ class Push(Scenario):
     def _pushed(self, side: Ours | Peer, name: str, number: int) -> Sample:
         with running_registry(self.registry_folder(name, number)) as registry:
             seconds = side.push(registry.host)
-            return {"time": seconds, self.metrics[1].name: registry.stored_bytes()}
+            stored = registry.stored_bytes()
+            again = side.push_again(registry.host)
+            if registry.stored_bytes() != stored:
+                message = "a push of what was there has changed the registry"
+                raise StaleError(message)
+            return dict(zip((m.name for m in self.metrics), (seconds, stored, again), strict=True))
 
 
 class Ping(Scenario):
@@ -351,6 +365,52 @@ class Ping(Scenario):
         """Start the image with the hack."""
         del number
         return {"time": time_to_ping(self.bench, SWAP, self._model)}
+
+
+class Runtime(Scenario):
+    """Requests to the built-in runtime and to Flask under gunicorn, one core and 1 GB each."""
+
+    name = "runtime"
+    title = "requests to the runtime (peer: Flask under gunicorn)"
+    metrics = tuple(
+        metric
+        for payload in PAYLOADS
+        for count in CONNECTIONS
+        for metric in (
+            Metric(
+                f"ms per request, {payload.name}, {count} connections",
+                "",
+                limit=1 / 3 if payload is PAYLOADS[0] else 1.0,
+                is_ratio=True,
+            ),
+            Metric(
+                f"ms of the 99th percentile, {payload.name}, {count} connections",
+                "",
+                limit=1.0,
+                is_ratio=True,
+            ),
+        )
+    )
+
+    def setup(self) -> None:
+        """Build both."""
+        self._image = build_project(self.bench, "rows")
+        build_flask(self.bench, self.bench.base_of(self._image))
+
+    def ours(self, number: int) -> Sample:
+        """Measure the runtime."""
+        del number
+        return self._sample(self._image, "serve")
+
+    def peer(self, number: int) -> Sample:
+        """Measure Flask."""
+        del number
+        return self._sample(FLASK)
+
+    def _sample(self, image: str, *command: str) -> Sample:
+        loads = measure_load(self.bench, image, *command).values()
+        values = (value for load in loads for value in (1000 / load.per_second, 1000 * load.p99_s))
+        return dict(zip((metric.name for metric in self.metrics), values, strict=True))
 
 
 class Scale(Scenario):
@@ -417,6 +477,7 @@ SCENARIOS: dict[str, type[Scenario]] = {
         Wheels,
         Push,
         Ping,
+        Runtime,
         Scale,
         Language,
         Compatibility,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from benchmarks.bench import Bench
     from benchmarks.pair import Pair
 
-__all__ = ["time_to_ping", "train_model"]
+__all__ = ["answers", "time_to_ping", "train_model"]
 
 _LIMIT_S = 300.0
 _HTTP_OK = 200
@@ -76,7 +76,7 @@ def time_to_ping(bench: Bench, image: str, model: Path, *command: str) -> float:
         # The address is asked for only once; a container that has ended has none.
         address = bench.docker("port", container, "8080/tcp").splitlines()[0]
         checked_s = start_s
-        while not _answers(address):
+        while not answers(address):
             now_s = time.perf_counter()
             if now_s - start_s > _LIMIT_S or (
                 now_s - checked_s > 1 and _has_ended(bench, container)
@@ -92,7 +92,8 @@ def time_to_ping(bench: Bench, image: str, model: Path, *command: str) -> float:
         bench.docker("rm", "--force", "--volumes", container)
 
 
-def _answers(address: str) -> bool:
+def answers(address: str) -> bool:
+    """Whether ``/ping`` at ``host:port`` says 200."""
     connection = http.client.HTTPConnection(address, timeout=5)
     try:
         connection.request("GET", "/ping")

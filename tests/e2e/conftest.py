@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
+from moto.server import ThreadedMotoServer
 
 from tests.e2e.workbench import Done, Project, copy_checkout, copy_tiny, fork, machine_bundle
 from tests.registry_server import RegistryServer, running_registry
@@ -153,3 +156,27 @@ def tiny(locked: Project, tmp_path: Path) -> Iterator[Project]:
     project.must("render")
     yield project
     project.remove_images()
+
+
+@pytest.fixture
+def control_plane(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Moto's server, whose ECR and S3 take any key."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def staging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RegistryServer]:
+    """A real registry, whose password Docker's configuration holds."""
+    with running_registry(tmp_path / "staging") as found:
+        login = base64.b64encode(f"{found.username}:{found.password}".encode()).decode()
+        config = tmp_path / "docker/config.json"
+        config.parent.mkdir()
+        config.write_text(json.dumps({"auths": {found.host: {"auth": login}}}))
+        monkeypatch.setenv("DOCKER_CONFIG", str(config.parent))
+        yield found

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.registry_server import running_registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.e2e.workbench import Project
@@ -23,17 +21,6 @@ ACCOUNT = "123456789012"  # moto's own
 TOKEN = f"{ACCOUNT}-auth-token"  # what moto's get_authorization_token holds
 AWS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 HOST = f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com"
-
-
-@pytest.fixture
-def control_plane(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    for name, value in AWS.items():
-        monkeypatch.setenv(name, value)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 def test_a_push_to_ecr_makes_the_repository_and_logs_in_with_a_token(

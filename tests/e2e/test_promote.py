@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.registry_server import RegistryServer, running_registry
 from twinforge.registry.credentials import Credentials
 from twinforge.registry.oci import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.e2e.workbench import Project
@@ -40,28 +37,6 @@ REGISTRIES = """registry:
     repository: "staging/PREFIX/{{recipe}}"
     budget: {{serverless: 1 MiB}}
 """
-
-
-@pytest.fixture
-def control_plane(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def staging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RegistryServer]:
-    with running_registry(tmp_path / "staging") as found:
-        login = base64.b64encode(f"{found.username}:{found.password}".encode()).decode()
-        config = tmp_path / "docker/config.json"
-        config.parent.mkdir()
-        config.write_text(json.dumps({"auths": {found.host: {"auth": login}}}))
-        monkeypatch.setenv("DOCKER_CONFIG", str(config.parent))
-        yield found
 
 
 def digest_of(server: RegistryServer, repository: str, tag: str) -> Digest | None:

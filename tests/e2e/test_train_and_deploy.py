@@ -1,7 +1,8 @@
 """From an empty engine to a prediction: trained with the CUDA image, served with the CPU image.
 
-Moto plays ECR's control plane and S3, a real registry ECR's data plane, and the fake of SageMaker
-runs the images that it is told to in the real engine.
+The release goes to a staging registry and is promoted to ECR from there. Moto plays ECR's control
+plane and S3, a real registry ECR's data plane, and the fake of SageMaker runs the images that it is
+told to in the real engine.
 """
 
 from __future__ import annotations
@@ -12,15 +13,14 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
+from tests.fakes.account import REGION
 from tests.fakes.containers import Containers, make_tar
-from tests.fakes.sagemaker import REGION, FakeSageMaker
+from tests.fakes.sagemaker import FakeSageMaker
 from tests.fakes.wire import serving
-from tests.registry_server import running_registry
+from tests.registry_server import RegistryServer, running_registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.e2e.workbench import Project
@@ -32,30 +32,30 @@ HOST = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"
 CPU, CUDA = "cpu-py3.11-debian12", "cu118-py3.11-debian12"
 QUICK = ("--poll", "0.05")
+REGISTRIES = """registry:
+  staging: {{kind: oci, host: "{host}", repository: "{prefix}/{{recipe}}"}}
+  production: {{kind: ecr, regions: [eu-west-1], repository: "{prefix}/{{recipe}}"}}
+"""
 
 
-@pytest.fixture
-def moto_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-def push(project: Project, moto_url: str, folder: Path) -> dict[str, str]:
-    """Build, smoke and push; return the engine's image ids by the registry's digests."""
+def release(project: Project, staging: RegistryServer, control_plane: str, folder: Path) -> None:
+    """Build, smoke, push to staging and promote to ECR."""
+    old = project.read("matrix.yaml")
+    registries = REGISTRIES.format(host=staging.host, prefix=project.prefix)
+    project.edit("matrix.yaml", old[old.index("registry:\n") :], registries)
     project.edit("matrix.yaml", "cu129", "cu118")
     project.edit("matrix.yaml", 'cuda: "12.9"', 'cuda: "11.8"')  # the last that knows ml.p2
     project.must("lock")
     project.must("render")
     project.must("build", "tiny")
     project.must("smoke", "tiny")
-    with running_registry(folder, username="AWS", password=TOKEN) as registry:
-        project.must("push", "tiny", "--endpoint-url", moto_url, "--address", registry.host)
-    return images(project)
+    project.must("push", "tiny")
+    assert HOST not in project.read("releases/tiny.json")
+    with running_registry(folder, username="AWS", password=TOKEN) as ecr:
+        project.must(
+            *("promote", "tiny", "--from", "staging", "--to", "production"),
+            *("--endpoint-url", control_plane, "--address", ecr.host),
+        )
 
 
 def images(project: Project) -> dict[str, str]:
@@ -68,12 +68,15 @@ def images(project: Project) -> dict[str, str]:
 
 
 def test_a_model_that_the_cuda_image_learned_is_served_by_the_cpu_image(
-    tiny: Project, moto_url: str, tmp_path: Path
+    tiny: Project, staging: RegistryServer, control_plane: str, tmp_path: Path
 ) -> None:
-    known = push(tiny, moto_url, tmp_path / "registry")
+    release(tiny, staging, control_plane, tmp_path / "ecr")
+    known = images(tiny)
     released = json.loads(tiny.read("releases/tiny.json"))["variants"]
-    digests = {slug: next(iter(found["digests"].values())) for slug, found in released.items()}
-    s3 = boto3.client("s3", region_name=REGION, endpoint_url=moto_url)
+    digests = {
+        slug: found["digests"][f"{HOST}/{tiny.prefix}/tiny"] for slug, found in released.items()
+    }
+    s3 = boto3.client("s3", region_name=REGION, endpoint_url=control_plane)
     # servers of moto in one process share their state: the bucket is of this test alone
     s3.create_bucket(Bucket="e2e-models", CreateBucketConfiguration={"LocationConstraint": REGION})
     runner = Containers(known, s3)
@@ -86,7 +89,7 @@ def test_a_model_that_the_cuda_image_learned_is_served_by_the_cpu_image(
                     "AWS_ENDPOINT_URL_SAGEMAKER": wire.url,
                     "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": wire.url,
                     "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": wire.url,
-                    "AWS_ENDPOINT_URL_S3": moto_url,
+                    "AWS_ENDPOINT_URL_S3": control_plane,
                     "AWS_REGION": REGION,
                 },
             )

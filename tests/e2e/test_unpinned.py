@@ -21,6 +21,7 @@ IMAGE = "127.0.0.1:1/ubuntu:22.04"  # nothing listens there
 NOT_PINNED = f"not pinned: no registry answered for '{IMAGE}'"
 BOOTSTRAPPED = """  debian-12:
     bootstrap: bookworm
+    components: [main, non-free]
     packages: [ca-certificates, python3]
 """
 

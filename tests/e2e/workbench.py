@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 CHECKOUT = Path(__file__).parents[2]
-TINY = Path(__file__).parent / "projects" / "tiny"
+PROJECTS = Path(__file__).parent / "projects"
 PROGRAM = ("build.py", "twinforge")
 SHIPPED = ("matrix.yaml", "recipes", "images")
 SHIPPED_PREFIX = "ml"
@@ -140,7 +140,12 @@ def copy_checkout(folder: Path) -> Project:
 
 def copy_tiny(folder: Path, program: Path) -> Project:
     """Return a copy of the little project, whose base is locked as the shipped project's is."""
-    shutil.copytree(TINY, folder)
+    return copy_project("tiny", folder, program)
+
+
+def copy_project(name: str, folder: Path, program: Path) -> Project:
+    """Return a copy of a project of these tests, with images of its own."""
+    shutil.copytree(PROJECTS / name, folder)
     (folder / BASES_LOCK).parent.mkdir(exist_ok=True)
     shutil.copy(CHECKOUT / BASES_LOCK, folder / BASES_LOCK)
     return _with_own_images(Project(folder, program, SHIPPED_PREFIX))

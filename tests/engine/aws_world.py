@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from tests.fakes.sagemaker import ACCOUNT, REGION, FakeSageMaker, Pretence
+from tests.fakes.account import ACCOUNT, REGION
+from tests.fakes.runner import Pretence
 from twinforge.cli import main
 from twinforge.registry.releases import Release, ReleasedVariant, write_release
 from twinforge.sagemaker.iam import Kind, Scope, plan_policy
@@ -20,6 +21,7 @@ from twinforge.sagemaker.iam import Kind, Scope, plan_policy
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.fakes.sagemaker import FakeSageMaker
     from tests.fakes.wire import Wire
 
 HOST = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
@@ -109,7 +111,7 @@ class AwsWorld:
     def unallowed(self) -> set[str]:
         """Return what was sent to SageMaker or the logs and no policy of ours allows."""
         scope = Scope("aws", (REGION,), ACCOUNT, "words", "ml/words", "words", ("models",), ROLE)
-        kinds: tuple[Kind, ...] = ("train", "deploy", "operate")
+        kinds: tuple[Kind, ...] = ("train", "deploy", "operate", "predict")
         statements: Any = [plan_policy(kind, scope)["Statement"] for kind in kinds]
         allowed = {action for found in statements for one in found for action in one["Action"]}
         sent = {("logs:" if "Log" in name else "sagemaker:") + name for name, _ in self.fake.calls}

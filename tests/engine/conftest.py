@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
 from tests.engine.aws_world import AwsWorld
-from tests.fakes.sagemaker import REGION, FakeSageMaker
+from tests.fakes.account import REGION
+from tests.fakes.sagemaker import FakeSageMaker
 from tests.fakes.wire import serving
 from tests.unit.world import make_project
 from twinforge.build.bases import make_base
@@ -71,16 +72,21 @@ def s3_url() -> Iterator[str]:
     server.start()
     host, port = server.get_host_and_port()
     url = f"http://{host}:{port}"
-    client = boto3.client(
+    _s3(url).create_bucket(
+        Bucket="models", CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
+    yield url
+    server.stop()
+
+
+def _s3(url: str) -> Any:
+    return boto3.client(
         "s3",
         region_name=REGION,
         endpoint_url=url,
         aws_access_key_id="testing",
         aws_secret_access_key="testing",
     )
-    client.create_bucket(Bucket="models", CreateBucketConfiguration={"LocationConstraint": REGION})
-    yield url
-    server.stop()
 
 
 @pytest.fixture
@@ -91,7 +97,7 @@ def aws(
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[AwsWorld]:
     """A project with a release, whose AWS is the fake of SageMaker and moto's S3."""
-    fake = FakeSageMaker()
+    fake = FakeSageMaker(objects=_s3(s3_url))
     with serving(fake) as wire:
         for name, value in {
             "AWS_ACCESS_KEY_ID": "testing",

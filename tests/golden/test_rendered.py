@@ -18,7 +18,8 @@ PROJECTS = Path(__file__).parent / "projects"
 def rendered(root: Path) -> dict[str, dict[str, str]]:
     """Return all files of each recipe of a project: recipe -> path below ``variants`` -> text."""
     workspace = Workspace(root, environ={}, engine_dir=root, cache_dir=root)
-    files: dict[str, dict[str, str]] = {recipe.name: {} for recipe in workspace.project.recipes}
+    # a recipe whose variants are all shelved has no files
+    files: dict[str, dict[str, str]] = {one.recipe: {} for one in workspace.project.variants}
     for item in render_variants(workspace, workspace.project.variants):
         for name, text in item.files.items():
             files[item.variant.recipe][f"{item.variant.slug}/{name}"] = text

@@ -17,6 +17,7 @@ from twinforge.build.buildkit import BuildSpec, Buildx, VariantFailedError, buil
 from twinforge.build.ledger import Built
 from twinforge.build.plan import Node, Plan, plan_builds
 from twinforge.build.program import stage_context, stage_program
+from twinforge.build.runtimefiles import stage_runtime
 from twinforge.build.scheduler import Outcome, run_all
 from twinforge.build.tools import make_uv_context, uv_version
 from twinforge.errors import StaleError, TwinforgeError
@@ -258,6 +259,10 @@ def _spec(inputs: Inputs, node: Node, shared: Mapping[str, str]) -> BuildSpec:
             staged / f"{recipe.name}-{node.key.parts['program'][:16]}",
         )
     )
+    if recipe.runtime is not None:
+        contexts["runtime"] = str(
+            stage_runtime(inputs.runtime, staged / f"runtime-{node.key.parts['runtime'][:16]}")
+        )
     secrets = {"ca": workspace.ca_bundle} if workspace.ca_bundle else {}
     environ = workspace.environ
     netrc = Path(environ.get("NETRC") or f"{environ.get('HOME', '')}/.netrc")

@@ -7,6 +7,11 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from twinforge.errors import Problem, ProjectError
+from twinforge.model.suggest import known_or_close
+from twinforge.smoke.contract import required_checks
+from twinforge.smoke.rules import load_rules
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -16,14 +21,32 @@ if TYPE_CHECKING:
     from twinforge.model.recipe import Override, Recipe
     from twinforge.model.variant import Variant
 
-__all__ = ["checks_digest", "checks_digests", "smoked"]
+__all__ = [
+    "checks_digest",
+    "checks_digests",
+    "partners_of",
+    "refuse_unknown_severities",
+    "smoked",
+]
 
-_CHECKS_VERSION = 1
+_CUDA = frozenset({"cuda", "pair"})
+"""What applies to variants with CUDA only: it changes nothing for the others."""
+
+_CHECKS_VERSION = 2
 """Goes up when images must be smoked again because the checks themselves changed."""
 
 
-def checks_digest(workspace: Workspace, recipe: Recipe) -> str:
-    """Return the digest of all that is asked of an image: the checks and the files they use."""
+def checks_digest(
+    workspace: Workspace, recipe: Recipe, *, cuda: str = "", partner: str = ""
+) -> str:
+    """Return the digest of all that is asked of an image: the checks and the files they use.
+
+    Args:
+        workspace: Has the files.
+        recipe: The variant's own.
+        cuda: The variant's CUDA version; empty without.
+        partner: The id of the CPU image that the variant's is compared with; empty without.
+    """
     smoke_spec = recipe.smoke
     paths = [case.body for case in smoke_spec.invocations]
     paths += [case.labels for case in smoke_spec.invocations if case.labels]
@@ -35,21 +58,69 @@ def checks_digest(workspace: Workspace, recipe: Recipe) -> str:
             if file.is_file():
                 relative = file.relative_to(workspace.root).as_posix()
                 files[relative] = hashlib.sha256(file.read_bytes()).hexdigest()
-    document = {"version": _CHECKS_VERSION, "smoke": asdict(smoke_spec), "files": files}
+    document = {
+        "version": _CHECKS_VERSION,
+        "rules": [
+            (rule.id, rule.severity.value, rule.applies)
+            for rule in load_rules()
+            if cuda or not _CUDA & set(rule.applies)
+        ],
+        "smoke": asdict(smoke_spec),
+        "files": files,
+        "partner": partner,
+    }
     text = json.dumps(document, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def checks_digests(workspace: Workspace, variants: Iterable[Variant]) -> dict[str, str]:
     """Return the digest of what is asked of each variant's image, by the variant's id."""
-    known: dict[tuple[str, tuple[Override, ...]], str] = {}
+    known: dict[tuple[str, tuple[Override, ...], str, str], str] = {}
     digests = {}
+    partners = partners_of(workspace)
     for variant in variants:
-        same = (variant.recipe, variant.overrides)
+        partner = partners.get(variant.id)
+        built = workspace.ledger.built.get(partner.id) if partner else None
+        cuda, image_id = variant.accelerator.cuda, built.image_id if built else ""
+        same = (variant.recipe, variant.overrides, cuda, image_id)
         if same not in known:
-            known[same] = checks_digest(workspace, workspace.project.recipe_for(variant))
+            recipe = workspace.project.recipe_for(variant)
+            known[same] = checks_digest(workspace, recipe, cuda=cuda, partner=image_id)
         digests[variant.id] = known[same]
     return digests
+
+
+def partners_of(workspace: Workspace) -> dict[str, Variant]:
+    """Return, by the id of each CUDA variant, the CPU variant that differs in nothing else."""
+    cpus = {
+        (one.recipe, one.siblings_key): one
+        for one in reversed(workspace.project.variants)
+        if not one.accelerator.cuda
+    }
+    return {
+        one.id: cpus[one.recipe, one.siblings_key]
+        for one in workspace.project.variants
+        if one.accelerator.cuda and (one.recipe, one.siblings_key) in cpus
+    }
+
+
+def refuse_unknown_severities(recipes: Iterable[Recipe]) -> None:
+    """Refuse recipes that give a severity to a check that there is not.
+
+    Raises:
+        ProjectError: All such checks.
+    """
+    known = [rule.id for rule in load_rules()]
+    problems = []
+    for recipe in recipes:
+        names = [*known, *required_checks(recipe.smoke)]
+        for name in recipe.smoke.severities:
+            if name not in names:
+                message = f"'{name}' is no check{known_or_close(name, names)}"
+                where = f"smoke.severities.{name}"
+                problems.append(Problem(recipe.place.path, recipe.place.line, 1, where, message))
+    if problems:
+        raise ProjectError(problems, hint="see `twinforge smoke --list`")
 
 
 def smoked(workspace: Workspace, node: Node, checks: str) -> Smoked | None:

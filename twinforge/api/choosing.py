@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from twinforge.api.destinations import named_registry
 from twinforge.compat.instances import instance_types
 from twinforge.errors import ImpossibleError, UnknownError, UsageError
 from twinforge.events import Event, State
 from twinforge.model.rules import applies
 from twinforge.model.suggest import known_or_close
 from twinforge.registry.releases import read_release
-from twinforge.sagemaker.select import Selected, Wish, select_variant
+from twinforge.sagemaker.select import Origin, Selected, Wish, select_variant
 
 if TYPE_CHECKING:
     from twinforge.api.workspace import Workspace
@@ -45,17 +46,33 @@ def select(  # noqa: PLR0913 - what, on what, for what and where, all by keyword
     *,
     use: Use = "hosting",
     region: str = "",
+    registry: str = "",
     wish: Wish | None = None,
 ) -> Selected:
     """Return the released image of a recipe for an instance type.
 
-    What the matrix says under ``serves`` goes before what would be chosen otherwise.
+    What the matrix says under ``serves`` goes before what would be chosen otherwise, and the
+    configured region before others that the image is in.
+
+    Args:
+        workspace: The project.
+        recipe: The recipe's name.
+        instance: The instance type.
+        use: What SageMaker runs the image for.
+        region: The AWS region that it has to be in, or empty.
+        registry: The registry of the matrix that it has to be in, by name, or empty.
+        wish: What narrows the choice.
 
     Raises:
-        UsageError: Nothing of the recipe was released, or nothing in that region.
+        UsageError: Nothing of the recipe was released, or it is in several places.
         UnknownError: There is no data on the instance type.
-        ImpossibleError: Nothing that was released works there.
+        ImpossibleError: Nothing that was released works there, or it is not in that place.
     """
+    origin = Origin(
+        region,
+        workspace.environ.get("AWS_REGION") or workspace.environ.get("AWS_DEFAULT_REGION") or "",
+        named_registry(workspace, registry) if registry else None,
+    )
     variants = [v for v in workspace.project.variants if v.recipe == recipe]
     serving = [
         rule
@@ -69,16 +86,17 @@ def select(  # noqa: PLR0913 - what, on what, for what and where, all by keyword
     )
     with workspace.own_data():
         return select_variant(
-            _release(workspace, recipe), instance, use=use, region=region, wish=narrowed
+            _release(workspace, recipe), instance, use=use, origin=origin, wish=narrowed
         )
 
 
-def select_all(
+def select_all(  # noqa: PLR0913 - as ``select``
     workspace: Workspace,
     recipe: str,
     *,
     use: Use = "hosting",
     region: str = "",
+    registry: str = "",
     wish: Wish | None = None,
 ) -> tuple[Offer, ...]:
     """Choose for every instance type that SageMaker has for a use, in the order of the data.
@@ -91,7 +109,13 @@ def select_all(
     offers = []
     for machine in machines:
         try:
-            chosen = select(workspace, recipe, machine.name, use=use, region=region, wish=wish)
+            chosen = select(
+                *(workspace, recipe, machine.name),
+                use=use,
+                region=region,
+                registry=registry,
+                wish=wish,
+            )
         except (ImpossibleError, UnknownError) as error:
             offers.append(Offer(machine.name, machine.family, None, error.message))
         else:

@@ -20,6 +20,9 @@ from twinforge.compat.question import Question, Wanted
 from twinforge.compat.resolve import resolve
 from twinforge.compat.verdict import Verdict
 from twinforge.errors import Problem
+from twinforge.lock.cuda import cuda_troubles
+from twinforge.lock.resolve import apt_packages
+from twinforge.lock.resolver import OLDEST_PYTHON
 from twinforge.model.matrix import Bootstrap
 from twinforge.model.recipe import Twin
 from twinforge.model.rules import applies
@@ -31,9 +34,9 @@ if TYPE_CHECKING:
     from twinforge.api.workspace import Workspace
     from twinforge.compat.question import Answer
     from twinforge.lock.locked import VariantLock
-    from twinforge.model.matrix import Base, Served
+    from twinforge.model.matrix import Axis, Base, Served
     from twinforge.model.place import Place
-    from twinforge.model.recipe import Package, Recipe
+    from twinforge.model.recipe import AptPackage, Package, Recipe
     from twinforge.model.variant import Variant
 
 __all__ = ["Compatibility", "check_compatibility"]
@@ -48,12 +51,14 @@ class Compatibility:
     """What the facts say of a project.
 
     ``problems`` can't work, each with the fewest facts that show it; ``warnings`` are what is not
-    known, and what is there twice; ``conditions`` are what has to be done for it to work.
+    known, and what is there twice; ``conditions`` are what has to be done for it to work;
+    ``shelved`` is what is not made, with the reason and what speaks against it.
     """
 
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
     conditions: tuple[Problem, ...]
+    shelved: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +93,28 @@ def check_compatibility(workspace: Workspace, today: date) -> Compatibility:
         for variant in workspace.project.variants:
             for cell in _cells(workspace, variant, today):
                 found.add(cell)
+            found.add_python(workspace, variant)
+            found.add_libraries(workspace, variant)
             found.add_duplicate(workspace, variant)
-    return found.told()
+        shelved = tuple(_shelved(workspace, today))
+    return replace(found.told(), shelved=shelved)
+
+
+def _shelved(workspace: Workspace, today: date) -> Iterator[Problem]:
+    """Yield what is shelved, one note for each reason, and then what speaks against it."""
+    reasons = _Notes()
+    found = _Found()
+    for variant in workspace.project.shelved:
+        if variant.shelf is not None:
+            reasons.add(variant.shelf.rule.place, variant.shelf.reason, variant.id)
+        for cell in _cells(workspace, variant, today):
+            found.add(cell)
+        found.add_python(workspace, variant)
+        found.add_libraries(workspace, variant)
+    told = found.told()
+    yield from reasons.told()
+    yield from told.problems
+    yield from told.warnings
 
 
 class _Notes:
@@ -154,16 +179,27 @@ class _Found:
             self._nearest[key] = texts
         return cell.place, f"can't work: {facts}; asked for: {lines}{self._nearest[key]}"
 
+    def add_python(self, workspace: Workspace, variant: Variant) -> None:
+        """Note a Python that nothing can be locked for."""
+        if tuple(int(part) for part in variant.python.split(".")) < OLDEST_PYTHON:
+            oldest = ".".join(map(str, OLDEST_PYTHON))
+            message = f"Python {variant.python} is older than any that uv resolves for ({oldest})"
+            self._problems.add(_python_axis(workspace, variant).place, message, variant.id)
+
+    def add_libraries(self, workspace: Workspace, variant: Variant) -> None:
+        """Note libraries of CUDA that the variant's base can't have."""
+        for trouble in cuda_troubles(workspace.project.recipe_for(variant), variant):
+            self._problems.add(trouble.place, trouble.message, variant.id)
+
     def add_duplicate(self, workspace: Workspace, variant: Variant) -> None:
         """Note CUDA that is in an image more than once."""
         if not variant.accelerator.cuda:
             return
         recipe = workspace.project.recipe_for(variant)
         lock = _lock_of(workspace, variant)
-        apt = [*variant.accelerator.packages, *recipe.system.every, *recipe.system.cuda]
         duplicate = find_duplicate(
             _text_of(variant.base),
-            [package.name for package in apt],
+            [package.name for package in (lock.apt if lock else _asked_apt(recipe, variant))],
             {wheel.name: wheel.size_bytes for wheel in lock.wheels} if lock else {},
             carries=() if lock else tuple(_carriers(recipe, variant)),
         )
@@ -172,8 +208,10 @@ class _Found:
         size = duplicate.size_bytes
         cost = f" (the wheels weigh {size / _MEGABYTE:.0f} MB)" if size else ""
         instead = f"; the base {duplicate.instead} avoids it" if duplicate.instead else ""
-        message = f"CUDA's libraries come more than once: {'; '.join(duplicate.sources)}"
-        self._warnings.add(variant.accelerator.place, f"{message}{cost}{instead}", variant.id)
+        what = ", ".join(duplicate.libraries)
+        sources = "; ".join(duplicate.sources)
+        message = f"CUDA's libraries come more than once: {what}, from {sources}{cost}{instead}"
+        self._warnings.add(variant.accelerator.place, message, variant.id)
 
     def told(self) -> Compatibility:
         """Return everything, each thing once."""
@@ -198,12 +236,11 @@ def _question(workspace: Workspace, variant: Variant, today: date) -> Question:
     recipe = workspace.project.recipe_for(variant)
     lock = _lock_of(workspace, variant)
     frameworks = dict(_frameworks(recipe, variant, lock))
-    python = next(axis for axis in workspace.project.matrix.axes if axis.name == "python")
     places = {
         "cuda": str(accelerator.place),
         "cudnn": str(accelerator.place),
         "device": str(accelerator.place),
-        "python": str(python.place),
+        "python": str(_python_axis(workspace, variant).place),
         "base": str(base.place),
     }
     places |= {framework_label(name): str(place) for name, (_, place) in frameworks.items()}
@@ -220,6 +257,13 @@ def _question(workspace: Workspace, variant: Variant, today: date) -> Question:
     )
 
 
+def _python_axis(workspace: Workspace, variant: Variant) -> Axis:
+    """Return the axis that a variant's Python is a value of: its recipe's own, or the matrix's."""
+    project = workspace.project
+    axes = (*project.recipe(variant.recipe).axes, *project.matrix.axes)
+    return next(axis for axis in axes if axis.name == "python")
+
+
 def _frameworks(
     recipe: Recipe, variant: Variant, lock: VariantLock | None
 ) -> Iterator[tuple[str, tuple[Wanted, Place]]]:
@@ -234,6 +278,13 @@ def _frameworks(
         extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
         version = f"=={locked[name]}" if name in locked else str(requirement.specifier)
         yield framework, (Wanted(f"{name}{extras}", version, exact=True), package.place)
+
+
+def _asked_apt(recipe: Recipe, variant: Variant) -> Sequence[AptPackage]:
+    """Return what is asked of apt, before it is locked; libraries that can't be had are told apart."""
+    if cuda_troubles(recipe, variant):
+        return ()
+    return apt_packages(recipe, variant)
 
 
 def _requirement(package: Package | Twin, variant: Variant) -> Requirement:

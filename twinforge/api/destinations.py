@@ -10,8 +10,7 @@ from twinforge.errors import UsageError
 from twinforge.model.reference import Reference
 from twinforge.model.suggest import known_or_close
 from twinforge.registry.credentials import ANONYMOUS, Credentials, read_credentials
-from twinforge.registry.ecr import AwsAccess, Tags, prepare_targets, reach_targets
-from twinforge.registry.items import Target
+from twinforge.registry.items import AwsAccess, Tags, Target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,6 +82,9 @@ def registry_targets(  # noqa: PLR0913 - a registry and how it is reached
     """
     if registry.kind == "oci":
         return given_target(workspace, registry.host, repository, username="", password="")
+    # boto3 takes longer to import than an unchanged pair to another registry
+    from twinforge.registry.ecr import prepare_targets, reach_targets  # noqa: PLC0415
+
     if not create:
         return reach_targets(registry, repository, access=access)
     return prepare_targets(registry, repository, tags, access=access, listener=workspace.listener)

@@ -55,6 +55,7 @@ class Order:
         instances: ``TYPE[:COUNT]``, as on the command line; none for a serverless endpoint.
         role: The ARN of the role that SageMaker assumes.
         region: An AWS region, or empty for that of the images.
+        registry: The registry of the matrix to take the images from, or empty for any.
         wish: What narrows the choice of the images.
         hosting: How the endpoint hosts them.
         rollout: How an update goes.
@@ -65,6 +66,7 @@ class Order:
     instances: tuple[str, ...]
     role: str
     region: str = ""
+    registry: str = ""
     wish: Wish = field(default_factory=Wish)
     hosting: Hosting = field(default_factory=Hosting)
     rollout: Rollout = field(default_factory=Rollout)
@@ -82,16 +84,13 @@ def place(workspace: Workspace, order: Order) -> tuple[Placement, ...]:
         if order.instances:
             message = "a serverless endpoint has no instances"
             raise UsageError(message, hint="give either --instance or --serverless")
-        chosen = select(
-            workspace, order.recipe, SERVERLESS_LIKE, region=order.region, wish=order.wish
-        )
+        chosen = _choose(workspace, order, SERVERLESS_LIKE)
         reason = "a serverless worker is amd64 and has no accelerator"
         return (Placement(replace(chosen, instance="serverless", reason=reason)),)
     placements = []
     for text in order.instances:
         name, count = parse_instance(text)
-        chosen = select(workspace, order.recipe, name, region=order.region, wish=order.wish)
-        placements.append(Placement(chosen, count))
+        placements.append(Placement(_choose(workspace, order, name), count))
     return tuple(placements)
 
 
@@ -222,6 +221,15 @@ def delete(services: Services, name: str, *, wait: bool, listener: Listener) -> 
     if wait:
         wait_for_rest(services.means("delete", listener), name)
     return True
+
+
+def _choose(workspace: Workspace, order: Order, instance: str) -> Selected:
+    return select(
+        *(workspace, order.recipe, instance),
+        region=order.region,
+        registry=order.registry,
+        wish=order.wish,
+    )
 
 
 def _startup_s(workspace: Workspace, recipe: str, slugs: Collection[str]) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from twinforge.api.moving import Moves
 from twinforge.api.rendering import Rendered, locked_variant, render_variant, render_variants
 from twinforge.build.program import read_program
+from twinforge.build.runtimefiles import read_runtime
 from twinforge.build.tools import uv_version
 from twinforge.render.dockerfile import base_name
 from twinforge.render.key import ContentKey, ProgramFile, content_key
@@ -65,12 +66,22 @@ class Inputs:
             self._programs[recipe] = read_program(folder)
         return self._programs[recipe]
 
+    def has_runtime(self, recipe: str) -> bool:
+        """Whether a recipe's images have the built-in runtime."""
+        return self.workspace.project.recipe(recipe).runtime is not None
+
+    @cached_property
+    def runtime(self) -> tuple[ProgramFile, ...]:
+        """The files of the built-in runtime."""
+        return read_runtime()
+
     def key(self, variant: Variant) -> ContentKey:
         """Return the content key of a variant, by what is known to have moved."""
         return content_key(
             self.files(variant),
             base_digest=self.base_digest(variant),
             program=self.program(variant.recipe),
+            runtime=self.runtime if self.has_runtime(variant.recipe) else (),
             uv_version=uv_version(),
         )
 

@@ -10,8 +10,7 @@ from twinforge.api.gating import gate_for
 from twinforge.errors import UsageError
 from twinforge.model.reference import Digest
 from twinforge.model.suggest import known_or_close
-from twinforge.registry.ecr import AwsAccess, Tags
-from twinforge.registry.items import PushItem, ReleasedName
+from twinforge.registry.items import AwsAccess, PushItem, ReleasedName, Tags
 from twinforge.registry.promote import Promotion, promote_to_all
 from twinforge.registry.releases import Release, read_release, write_release
 

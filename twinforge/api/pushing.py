@@ -17,8 +17,7 @@ from twinforge.api.destinations import (
 from twinforge.api.gating import gate_for
 from twinforge.errors import SmokeError
 from twinforge.registry.cache import BlobCache
-from twinforge.registry.ecr import AwsAccess, Tags
-from twinforge.registry.items import Pushed, PushItem, Target
+from twinforge.registry.items import AwsAccess, Pushed, PushItem, Tags, Target
 from twinforge.registry.push import push_to_all
 from twinforge.registry.releases import Release, ReleasedVariant, write_release
 from twinforge.render.tags import content_tag

@@ -13,7 +13,7 @@ from twinforge.registry.repositories import RegionPlan, Wanted, plan_regions
 if TYPE_CHECKING:
     from twinforge.api.workspace import Workspace
     from twinforge.model.matrix import Registry
-    from twinforge.registry.ecr import AwsAccess
+    from twinforge.registry.items import AwsAccess
 
 __all__ = ["plan_repositories", "wanted_repositories"]
 

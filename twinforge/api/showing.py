@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from twinforge.api.workspace import Workspace
-    from twinforge.model.variant import Excluded, Variant
+    from twinforge.model.place import Place
+    from twinforge.model.variant import Variant
 
-__all__ = ["Shown", "bake", "excluded_cells", "github", "show_matrix"]
+__all__ = ["LeftOut", "Shown", "bake", "github", "left_out", "show_matrix"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,31 +59,52 @@ def show_matrix(workspace: Workspace, selectors: Sequence[str]) -> tuple[Shown, 
     )
 
 
-def excluded_cells(workspace: Workspace, patterns: Sequence[str]) -> tuple[Excluded, ...]:
-    """Return the cells that a rule excludes, in declared order, with the place of the rule.
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A cell that is not made: the place of the rule, and a reason where it is shelved."""
+
+    id: str
+    recipe: str
+    place: Place
+    reason: str = ""
+
+    def as_json(self) -> dict[str, object]:
+        """Return it as ``twinforge matrix --excluded --json`` prints it."""
+        shelved = {"shelved": self.reason} if self.reason else {}
+        return {"variant": self.id, "rule": str(self.place), **shelved}
+
+
+def left_out(workspace: Workspace, patterns: Sequence[str]) -> tuple[LeftOut, ...]:
+    """Return the cells that a rule excludes, and then what recipes shelve, in declared order.
 
     Args:
         workspace: The project.
         patterns: Recipes, or ids or patterns of ids; none for all.
 
     Raises:
-        UsageError: A pattern matches no excluded cell.
+        UsageError: A pattern matches no such cell.
     """
-    excluded = workspace.project.excluded
+    project = workspace.project
+    cells = [LeftOut(cell.id, cell.recipe, cell.place) for cell in project.excluded]
+    cells += [
+        LeftOut(variant.id, variant.recipe, variant.shelf.rule.place, variant.shelf.reason)
+        for variant in project.shelved
+        if variant.shelf is not None
+    ]
     found: set[str] = set()
     for pattern in patterns:
         matching = {
             cell.id
-            for cell in excluded
+            for cell in cells
             if fnmatchcase(cell.id if "/" in pattern else cell.recipe, pattern)
         }
         if not matching:
-            near = closest(pattern, [cell.id for cell in excluded])
+            near = closest(pattern, [cell.id for cell in cells])
             hint = f"did you mean {show_value(near)}?" if near else ""
             message = f"the selector {show_value(pattern)} matches nothing that is excluded"
             raise UsageError(message, hint=hint)
         found |= matching
-    return tuple(cell for cell in excluded if not patterns or cell.id in found)
+    return tuple(cell for cell in cells if not patterns or cell.id in found)
 
 
 def github(workspace: Workspace, selectors: Sequence[str]) -> str:

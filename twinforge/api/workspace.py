@@ -92,12 +92,22 @@ class Workspace:
     @cached_property
     def engine(self) -> Engine:
         """A Docker Engine that answers, set up if there is none."""
-        return ensure_engine(self.engine_settings, self.listener)
+        return self._found or ensure_engine(self.engine_settings, self.listener)
 
     @cached_property
     def has_engine(self) -> bool:
         """Whether an engine answers; asking starts and installs nothing."""
-        return "engine" in self.__dict__ or find_engine(self.engine_settings) is not None
+        return "engine" in self.__dict__ or self._looked_for is not None
+
+    @property
+    def _found(self) -> Engine | None:
+        """The engine that was looked for already: every look starts two programs."""
+        found: Engine | None = self.__dict__.get("_looked_for")
+        return found
+
+    @cached_property
+    def _looked_for(self) -> Engine | None:
+        return find_engine(self.engine_settings)
 
     @cached_property
     def images(self) -> Images:

@@ -320,7 +320,9 @@ def _reference(base: Base, digest: str) -> str:
 def _key(source: Bootstrap, pinned: str) -> str:
     """Return what names a run: its inputs, and the lock that it was to reproduce."""
     packages = sorted(str(package) for package in source.packages)
-    return json.dumps([source.suite, source.snapshot, packages, ARCHITECTURE, METHOD, pinned])
+    return json.dumps(
+        [source.suite, source.snapshot, packages, source.components, ARCHITECTURE, METHOD, pinned]
+    )
 
 
 def _tell(listener: Listener, base: Base, state: State, text: str) -> None:

@@ -100,9 +100,13 @@ def render_argv(bootstrap: Bootstrap, *, mirrors: Mirrors | None, target: str) -
     """
     distribution = distribution_of(bootstrap.suite)
     sources = render_sources(
-        distribution, bootstrap.suite, snapshot=bootstrap.snapshot, mirrors=mirrors
+        distribution,
+        bootstrap.suite,
+        snapshot=bootstrap.snapshot,
+        mirrors=mirrors,
+        components=bootstrap.components,
     )
-    components = ",".join(distribution.components.split())
+    components = ",".join(bootstrap.components or distribution.components.split())
     return (
         _PROGRAM,
         "--variant=minbase",

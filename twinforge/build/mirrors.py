@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from twinforge.engine.sources import parse_deb822, parse_one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 __all__ = [
@@ -112,7 +113,12 @@ def parse_mirrors(distribution: Distribution, text: str) -> Mirrors | None:
 
 
 def render_sources(
-    distribution: Distribution, suite: str, *, snapshot: str, mirrors: Mirrors | None
+    distribution: Distribution,
+    suite: str,
+    *,
+    snapshot: str,
+    mirrors: Mirrors | None,
+    components: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Return the lines of the base's ``sources.list``; none means the distribution's default.
 
@@ -121,6 +127,7 @@ def render_sources(
         suite: Such as ``bookworm``.
         snapshot: A date such as ``20260101T000000Z`` of the dated archive, or empty for today's.
         mirrors: The machine's; ignored with a snapshot.
+        components: Of the archive; none means the distribution's usual ones.
     """
     options = f"signed-by={distribution.keyring}"
     if snapshot:
@@ -134,7 +141,8 @@ def render_sources(
         sources.append((mirrors.archive, f"{suite}-updates"))
         if mirrors.security:
             sources.append((mirrors.security, f"{suite}-security"))
-    return tuple(f"deb [{options}] {uri} {name} {distribution.components}" for uri, name in sources)
+    wanted = " ".join(components) or distribution.components
+    return tuple(f"deb [{options}] {uri} {name} {wanted}" for uri, name in sources)
 
 
 def _dated(distribution: Distribution, snapshot: str) -> Mirrors:

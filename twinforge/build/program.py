@@ -20,7 +20,7 @@ from twinforge.render.key import ProgramFile
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["read_program", "stage_context", "stage_program"]
+__all__ = ["read_program", "stage_context", "stage_folders", "stage_program"]
 
 _IGNORED = {"__pycache__", ".DS_Store", ".git", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 _ANY_EXECUTE = 0o111
@@ -52,15 +52,33 @@ def stage_program(folder: Path, files: tuple[ProgramFile, ...], into: Path) -> P
     Raises:
         BuildError: A file is not the one that ``files`` says, since it changed meanwhile.
     """
+    return stage_folders(folder, {"program": files}, into)
+
+
+def stage_folders(
+    source: Path, folders: Mapping[str, tuple[ProgramFile, ...]], into: Path, *, drop: str = ""
+) -> Path:
+    """Copy files of one folder to several below ``into`` with fixed modes and times; return ``into``.
+
+    Args:
+        source: Where the files are.
+        folders: Folder below ``into`` -> the files that go there.
+        into: Named by what is in it: a copy that is there already is complete and the same.
+        drop: What the copies' paths don't begin with any more.
+
+    Raises:
+        BuildError: A file is not the one that is named, since it changed meanwhile.
+    """
 
     def fill(partial: Path) -> None:
-        (partial / "program").mkdir()
-        for file in files:
-            _copy(file, folder, partial / "program" / file.path)
+        for name, files in folders.items():
+            (partial / name).mkdir(parents=True)
+            for file in files:
+                _copy(file, source, partial / name / file.path.removeprefix(drop))
         for path in (*sorted(partial.rglob("*"), reverse=True), partial):
             if path.is_dir():
                 path.chmod(_EXECUTABLE)
-            os.utime(path, (EPOCH, EPOCH))
+                os.utime(path, (EPOCH, EPOCH))
 
     return _staged(into, fill)
 
@@ -110,6 +128,10 @@ def _copy(file: ProgramFile, folder: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)
     target.chmod(_EXECUTABLE if file.executable else _PLAIN)
+    # BuildKit keeps the copy of a context that it has, and takes a file of the same size and time
+    # for the same file; so what differs has another time. The Dockerfile gives all the same one.
+    time_ns = EPOCH * 10**9 + int(file.sha256[:15], 16)
+    os.utime(target, ns=(time_ns, time_ns))
 
 
 def _files(folder: Path, around: tuple[Path, ...]) -> Iterator[Path]:

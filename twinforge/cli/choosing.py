@@ -35,6 +35,7 @@ __all__ = ["select"]
     help="What the instance does.",
 )
 @click.option("--region", default="", help="AWS region, where the release is in several.")
+@click.option("--registry", default="", metavar="NAME", help="Take it from this one of the matrix.")
 @click.option("--accelerator", default="", help="Insist on one, such as cpu on a GPU instance.")
 @click.option("--variant", default="", help="Insist on a variant.")
 @click.option("--digest", "by_digest", is_flag=True, help="Pin the image by digest.")
@@ -48,6 +49,7 @@ def select(  # noqa: PLR0913 - the options of the command line
     for_all: bool,
     use: Literal["hosting", "training", "transform", "processing"],
     region: str,
+    registry: str,
     accelerator: str,
     variant: str,
     by_digest: bool,
@@ -60,10 +62,14 @@ def select(  # noqa: PLR0913 - the options of the command line
     wish = Wish(accelerator=accelerator, variant=variant)
     with session.workspace() as workspace:
         if for_all:
-            offers = choosing.select_all(workspace, recipe, use=use, region=region, wish=wish)
+            offers = choosing.select_all(
+                workspace, recipe, use=use, region=region, registry=registry, wish=wish
+            )
             _show_all(session, offers, as_json=as_json)
             return
-        chosen = choosing.select(workspace, recipe, instance, use=use, region=region, wish=wish)
+        chosen = choosing.select(
+            *(workspace, recipe, instance), use=use, region=region, registry=registry, wish=wish
+        )
     if as_json:
         session.show_json(chosen.as_json())
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -54,6 +55,7 @@ LIMIT_S = 3600.0
     "--model", required=True, metavar="S3|JOB", help="s3://.../model.tar.gz, or a training job."
 )
 @click.option("--role", required=True, metavar="ARN", help="The role that SageMaker assumes.")
+@click.option("--registry", default="", metavar="NAME", help="Take it from this one of the matrix.")
 @click.option("--accelerator", default="", help="Insist on one, such as cpu on a GPU instance.")
 @click.option("--variant", default="", help="Insist on a variant.")
 @click.option("--canary", type=int, metavar="PERCENT", help="Move this share first, then the rest.")
@@ -64,6 +66,9 @@ LIMIT_S = 3600.0
     "--bake", default=300, show_default=True, metavar="S", help="Watch each step so long."
 )
 @click.option("--alarm", "alarms", multiple=True, metavar="NAME", help="Roll back if it goes off.")
+@click.option(
+    "--keep-counts", is_flag=True, help="Keep instances and weights as autoscaling has set them."
+)
 @click.option("--download-timeout", "download_s", default=0, metavar="S", help="For the model.")
 @click.option("--volume", "volume_gb", default=0, metavar="GB", help="Size of instances' volumes.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait and prove it.")
@@ -83,6 +88,7 @@ def deploy(  # noqa: PLR0913 - the options of the command line
     async_output: str,
     model: str,
     role: str,
+    registry: str,
     accelerator: str,
     variant: str,
     canary: int | None,
@@ -91,6 +97,7 @@ def deploy(  # noqa: PLR0913 - the options of the command line
     all_at_once: bool,
     bake: int,
     alarms: tuple[str, ...],
+    keep_counts: bool,
     download_s: int,
     volume_gb: int,
     wait: bool,
@@ -116,6 +123,7 @@ def deploy(  # noqa: PLR0913 - the options of the command line
         instances,
         role,
         region=region,
+        registry=registry,
         wish=Wish(accelerator=accelerator, variant=variant),
         hosting=Hosting(
             serverless=parse_serverless(serverless) if serverless else None,
@@ -124,7 +132,10 @@ def deploy(  # noqa: PLR0913 - the options of the command line
             download_s=download_s,
             volume_gb=volume_gb,
         ),
-        rollout=_rollout(canary, linear, rolling, bake, alarms, all_at_once=all_at_once),
+        rollout=replace(
+            _rollout(canary, linear, rolling, bake, alarms, all_at_once=all_at_once),
+            keep_counts=keep_counts,
+        ),
     )
     patience = open_patience(poll_s, limit_s, default_limit_s=LIMIT_S)
     with session.workspace() as workspace:

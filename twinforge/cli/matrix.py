@@ -14,7 +14,7 @@ from twinforge.report.tables import Column, render_table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from twinforge.api.showing import Shown
+    from twinforge.api.showing import LeftOut, Shown
     from twinforge.cli.session import Session
 
 __all__ = ["matrix"]
@@ -46,7 +46,7 @@ Examples:
     "--excluded",
     "only_excluded",
     is_flag=True,
-    help="Show what is excluded instead; SELECTOR is a recipe or a pattern of ids.",
+    help="Show what is excluded or shelved instead; SELECTOR is a recipe or a pattern of ids.",
 )
 @click.pass_obj
 def matrix(  # noqa: PLR0913 - the options of the command line
@@ -64,14 +64,7 @@ def matrix(  # noqa: PLR0913 - the options of the command line
         raise UsageError(message, hint="give one of them")
     with session.workspace() as workspace:
         if only_excluded:
-            cells = [
-                (cell.id, str(cell.place)) for cell in showing.excluded_cells(workspace, selectors)
-            ]
-            if as_json:
-                session.show_json([{"variant": name, "rule": place} for name, place in cells])
-            else:
-                columns = [Column("excluded"), Column("rule")]
-                session.show(render_table(cells, columns, style=session.style))
+            _show_left_out(session, showing.left_out(workspace, selectors), as_json=as_json)
             return
         if as_github:
             session.show(showing.github(workspace, selectors))
@@ -85,9 +78,22 @@ def matrix(  # noqa: PLR0913 - the options of the command line
         return
     columns, rows = _table(shown)
     session.show(render_table(rows, columns, style=session.style))
-    count = len(workspace.project.excluded)
-    if count and not session.quiet:
-        click.echo(f"# {count} excluded; `twinforge matrix --excluded` shows them", err=True)
+    counts = {
+        "excluded": len(workspace.project.excluded),
+        "shelved": len(workspace.project.shelved),
+    }
+    said = " and ".join(f"{count} {what}" for what, count in counts.items() if count)
+    if said and not session.quiet:
+        click.echo(f"# {said}; `twinforge matrix --excluded` shows them", err=True)
+
+
+def _show_left_out(session: Session, cells: Sequence[LeftOut], *, as_json: bool) -> None:
+    if as_json:
+        session.show_json([cell.as_json() for cell in cells])
+        return
+    columns = [Column("excluded"), Column("rule")]
+    rows = [(cell.id, f"{cell.place}{cell.reason and f': {cell.reason}'}") for cell in cells]
+    session.show(render_table(rows, columns, style=session.style))
 
 
 def _table(shown: Sequence[Shown]) -> tuple[list[Column], list[list[str]]]:

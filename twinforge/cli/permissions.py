@@ -34,7 +34,13 @@ _OF_REGISTRIES = get_args(permissions.RegistryKind)
 @click.option("--region", "regions", multiple=True, help="Instead of the matrix's; repeatable.")
 @click.option("--to", "registry", default="", metavar="NAME", help="One registry of the matrix.")
 @click.option("--endpoint", default="", metavar="NAME", help="For deploy, operate and predict.")
-@click.option("--bucket", "buckets", multiple=True, metavar="NAME", help="For train and role.")
+@click.option(
+    "--bucket",
+    "buckets",
+    multiple=True,
+    metavar="NAME",
+    help="For train, role, and predict of an asynchronous endpoint.",
+)
 @click.option("--role", default="", metavar="ARN", help="The role that SageMaker assumes.")
 @click.option("--trust", is_flag=True, help="Print the trust policy of that role instead.")
 @click.pass_obj

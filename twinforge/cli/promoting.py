@@ -8,7 +8,7 @@ import click
 
 from twinforge.api import promoting
 from twinforge.cli.pushed import show_pushed
-from twinforge.registry.ecr import AwsAccess
+from twinforge.registry.items import AwsAccess
 from twinforge.report.tables import Column, render_table
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import click
 from twinforge.api import pushing
 from twinforge.cli.pushed import show_pushed
 from twinforge.errors import UsageError
-from twinforge.registry.ecr import AwsAccess
+from twinforge.registry.items import AwsAccess
 from twinforge.report.tables import Column, render_table
 
 if TYPE_CHECKING:

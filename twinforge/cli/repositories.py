@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from twinforge.api.repositories import plan_repositories
-from twinforge.registry.ecr import AwsAccess
+from twinforge.registry.items import AwsAccess
 from twinforge.registry.repositories import apply_plan
 
 if TYPE_CHECKING:

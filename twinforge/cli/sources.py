@@ -28,7 +28,8 @@ def check(session: Session, *, as_json: bool) -> None:
 
     Nothing is asked of a registry or an index: whether it can work, and on the instance types that
     the matrix serves, is answered by the data that comes with Twinforge (see `compat`). What is not
-    known, and what works on a condition only, is said and is no error.
+    known, and what works on a condition only, is said and is no error; neither is what speaks
+    against variants that their recipe shelves.
     """
     from twinforge.api.compatibility import check_compatibility  # noqa: PLC0415 - its tables take a while
 
@@ -48,10 +49,12 @@ def check(session: Session, *, as_json: bool) -> None:
                 "problems": [asdict(problem) for problem in found.problems],
                 "warnings": [asdict(warning) for warning in found.warnings],
                 "conditions": [asdict(condition) for condition in found.conditions],
+                "shelved": [asdict(note) for note in found.shelved],
             }
         )
     elif not session.quiet:
-        for kind, notes in (("warning", found.warnings), ("note", found.conditions)):
+        kinds = {"shelved": found.shelved, "warning": found.warnings, "note": found.conditions}
+        for kind, notes in kinds.items():
             for note in notes:
                 click.echo(
                     f"{note.path}:{note.line}:{note.column}: {kind}: {note.message}", err=True
@@ -99,9 +102,9 @@ def lock(
         names = _recipes(recipes, [recipe.name for recipe in workspace.project.recipes])
         if only_check:
             locking.check_locks(workspace, names)
-            session.show(
-                f"the {_count(len(names), 'lock')} follow{'s' * (len(names) == 1)} from the recipes"
-            )
+            made = {variant.recipe for variant in workspace.project.variants}
+            count = len(made.intersection(names))
+            session.show(f"the {_count(count, 'lock')} follow{'s' * (count == 1)} from the recipes")
             return
         wanted = replace(
             Upgrade.of(name for name in upgrade if name != _EVERYTHING),

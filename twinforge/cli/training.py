@@ -53,6 +53,7 @@ GB = 10**9
     "--checkpoints", default="", metavar="S3", help="Kept in step with /opt/ml/checkpoints."
 )
 @click.option("--volume", "volume_gb", default=30, show_default=True, metavar="GB")
+@click.option("--registry", default="", metavar="NAME", help="Take it from this one of the matrix.")
 @click.option("--accelerator", default="", help="Insist on one, such as cpu on a GPU instance.")
 @click.option("--variant", default="", help="Insist on a variant.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Follow status and log.")
@@ -77,6 +78,7 @@ def train(  # noqa: PLR0913 - the options of the command line
     max_wait_s: int,
     checkpoints: str,
     volume_gb: int,
+    registry: str,
     accelerator: str,
     variant: str,
     wait: bool,
@@ -107,7 +109,11 @@ def train(  # noqa: PLR0913 - the options of the command line
     with session.workspace() as workspace:
         wish = Wish(accelerator=accelerator, variant=variant)
         chosen = choosing.select(
-            workspace, recipe, instance, use="training", region=region, wish=wish
+            *(workspace, recipe, instance),
+            use="training",
+            region=region,
+            registry=registry,
+            wish=wish,
         )
         choosing.tell_choice(chosen, workspace.listener)
         planned = training.plan(chosen, parse_channels(channels), job)

@@ -24,11 +24,15 @@ __all__ = [
 
 
 class LibraryPackage(NamedTuple):
-    """An apt package; ``version`` is empty where no source pins it for that CUDA and system."""
+    """An apt package; ``version`` is empty where no source pins it for that CUDA and system.
+
+    ``component`` is that of the distribution's own archive, empty in NVIDIA's repository.
+    """
 
     name: str
     version: str
     fact: Fact
+    component: str = ""
 
     @property
     def pinned(self) -> str:
@@ -116,7 +120,8 @@ class _Archive(NamedTuple):
         for name in (*names, *(record.dev if dev else ())):
             version = record.packages.get(name, "")
             text = f"{record.system} carries {name} {version} of CUDA {record.cuda}"
-            yield LibraryPackage(name, version, Fact(text, sources, record.verified))
+            component = record.components.get(name, record.component)
+            yield LibraryPackage(name, version, Fact(text, sources, record.verified), component)
 
 
 class _Repository(NamedTuple):

@@ -52,12 +52,17 @@ class PinsRecord(Sourced):
 
 
 class ArchiveRecord(Sourced):
-    """The packages of a distribution's own archive; ``dev`` brings the headers of all."""
+    """The packages of a distribution's own archive; ``dev`` brings the headers of all.
+
+    They are in its ``component``, but for those that ``components`` names another one of.
+    """
 
     told_by: ClassVar[tuple[str, ...]] = ("system", "cuda")
 
     system: Name
     cuda: Version
+    component: Name = "main"
+    components: dict[Name, Name] = Field(default_factory=dict)
     libraries: dict[Name, _Names]
     dev: _Names
     packages: dict[Name, Name]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from twinforge.model.matrix import Base
     from twinforge.model.reference import Reference
 
-__all__ = ["find_system"]
+__all__ = ["find_system", "system_name"]
 
 _CUDA_TAG = re.compile(r".*-(?P<system>ubuntu)(?P<release>[0-9]{2}\.[0-9]{2})")
 _RELEASE = re.compile(r"[0-9]+(?:\.[0-9]{2})?")
@@ -29,13 +29,23 @@ def find_system(base: Base) -> SystemRecord:
     Raises:
         UnknownError: There is no data on it.
     """
+    return load_system_table().systems[system_name(base)]
+
+
+def system_name(base: Base) -> str:
+    """Return the name of the system that a base holds, such as ``debian-12``.
+
+    Raises:
+        UnknownError: There is no data on it.
+    """
     systems = load_system_table().systems
-    by_codename = {record.codename: record for record in systems.values()}
+    by_codename = {record.codename: name for name, record in systems.items()}
     source = base.source
     if isinstance(source, Bootstrap):
         found = by_codename.get(source.suite)
     else:
-        found = systems.get(_named(source)) or by_codename.get(source.tag.partition("-")[0])
+        named = _named(source)
+        found = named if named in systems else by_codename.get(source.tag.partition("-")[0])
     if found is None:
         shown = source.suite if isinstance(source, Bootstrap) else str(source)
         message = (

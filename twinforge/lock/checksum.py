@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from twinforge.model.cuda import merge_libraries
 from twinforge.model.matrix import Bootstrap
 from twinforge.model.merge import variant_recipe
 from twinforge.model.recipe import Twin
@@ -41,6 +42,7 @@ def inputs_checksum(recipe: Recipe, variants: Sequence[Variant], bases: Mapping[
         "indexes": list(recipe.indexes),
         "exempt": sorted(canonicalize_name(name) for name in recipe.parity_exempt),
         "system": {"every": _apt(recipe.system.every), "cuda": _apt(recipe.system.cuda)},
+        **_stays_out(recipe),
         "bases": {name: _source(bases[name]) for name in used},
         "variants": [
             {
@@ -49,6 +51,7 @@ def inputs_checksum(recipe: Recipe, variants: Sequence[Variant], bases: Mapping[
                 "base": variant.base.name,
                 "kind": variant.accelerator.kind,
                 "packages": _apt(variant.accelerator.packages),
+                **_libraries(recipe, variant),
                 **_overridden(recipe, variant),
             }
             for variant in variants
@@ -67,11 +70,27 @@ def _sha256(document: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _stays_out(recipe: Recipe) -> dict[str, object]:
+    return {"without": sorted(recipe.without)} if recipe.without else {}
+
+
+def _libraries(recipe: Recipe, variant: Variant) -> dict[str, object]:
+    """Return what decides the packages of CUDA's libraries, where some are asked for."""
+    accelerator = variant.accelerator
+    wanted = merge_libraries(recipe.cuda, accelerator.libraries)
+    if accelerator.kind != "cuda" or not wanted.libraries:
+        return {}
+    names = [library.name for library in wanted.libraries]
+    return {"cuda": [accelerator.cuda, accelerator.cudnn, names, wanted.dev]}
+
+
 def _overridden(recipe: Recipe, variant: Variant) -> dict[str, object]:
     own = variant_recipe(recipe, variant)
     changed: dict[str, object] = {}
     if own.packages != recipe.packages:
         changed["python"] = sorted(map(_package, own.packages), key=json.dumps)
+    if own.indexes != recipe.indexes:
+        changed["indexes"] = list(own.indexes)
     if own.system != recipe.system:
         changed["system"] = {"every": _apt(own.system.every), "cuda": _apt(own.system.cuda)}
     return changed
@@ -93,5 +112,6 @@ def _source(base: Base) -> dict[str, object]:
             "bootstrap": base.source.suite,
             "snapshot": base.source.snapshot,
             "packages": _apt(base.source.packages),
+            **({"components": list(base.source.components)} if base.source.components else {}),
         }
     return {"image": str(base.source)}

@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 from twinforge.errors import LockError
 from twinforge.lock.asked import asked_by, twin_families
 from twinforge.lock.resolver import Conflict
+from twinforge.model.merge import variant_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -53,8 +54,15 @@ class Question:
             [*(f"{name}<={version}" for name, version in sorted(bounds.items())), *pins],
             self.target,
             preferences=preferences,
-            indexes=self.recipe.indexes,
+            indexes=self._indexes,
+            without=tuple(sorted(self.recipe.without)),
         )
+
+    @property
+    def _indexes(self) -> tuple[str, ...]:
+        """Those of all siblings: a package that they share comes from one place."""
+        own = (variant_recipe(self.recipe, variant).indexes for variant in self.siblings)
+        return tuple(dict.fromkeys(index for indexes in own for index in indexes))
 
 
 def explain(question: Question, bounds: Mapping[str, str], conflict: Conflict) -> LockError:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from twinforge.errors import LockError
 from twinforge.lock.asked import twin_families
 from twinforge.lock.checksum import inputs_checksum
+from twinforge.lock.cuda import cuda_packages
 from twinforge.lock.locked import COMMON, DEVICE, RecipeLock, VariantLock, Wheel
 from twinforge.lock.parity import parity_problems
 from twinforge.lock.resolver import AptSource, Conflict, Resolved, Resolver, Target, Upgrade
@@ -98,6 +99,9 @@ def apt_packages(recipe: Recipe, variant: Variant) -> tuple[AptPackage, ...]:
         packages = (AptPackage(f"python{variant.python}"), *packages)
     if variant.accelerator.kind == "cuda":
         packages += system.cuda + variant.accelerator.packages
+        named = {package.name for package in packages}
+        # what somebody pins by hand is not pinned to the data's version as well
+        packages += tuple(one for one in cuda_packages(recipe, variant) if one.name not in named)
     return tuple(dict.fromkeys(packages))
 
 

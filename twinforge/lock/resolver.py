@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from twinforge.model.recipe import AptPackage
     from twinforge.model.variant import Variant
 
-__all__ = ["AptSource", "Conflict", "Resolved", "Resolver", "Target", "Upgrade"]
+__all__ = ["OLDEST_PYTHON", "AptSource", "Conflict", "Resolved", "Resolver", "Target", "Upgrade"]
+
+
+OLDEST_PYTHON = (3, 6)
+"""The first CPython that uv resolves for: it refuses those before, whatever wheels there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class Conflict:
 class Resolver(Protocol):
     """Picks versions and wheels."""
 
-    def compile(
+    def compile(  # noqa: PLR0913 - a question has these parts, most by keyword
         self,
         requirements: Sequence[str],
         constraints: Sequence[str],
@@ -64,6 +68,7 @@ class Resolver(Protocol):
         *,
         preferences: Mapping[str, str],
         indexes: Sequence[str],
+        without: Sequence[str] = (),
     ) -> tuple[Resolved, ...] | Conflict:
         """Return the closure of ``requirements`` for exactly ``target``, sorted by name.
 
@@ -73,6 +78,7 @@ class Resolver(Protocol):
             target: What the wheels must fit; this machine plays no part.
             preferences: Versions by canonical name that are taken where they are possible.
             indexes: Package indexes to ask before the default one, in this order.
+            without: Packages that are left out, whoever asks for them.
 
         Raises:
             LockError: The question could not be answered, such as when an index is out of reach.

@@ -79,7 +79,7 @@ class UvResolver:
     environment: Mapping[str, str]
     default_index: str = ""
 
-    def compile(
+    def compile(  # noqa: PLR0913 - a question has these parts, most by keyword
         self,
         requirements: Sequence[str],
         constraints: Sequence[str],
@@ -87,6 +87,7 @@ class UvResolver:
         *,
         preferences: Mapping[str, str],
         indexes: Sequence[str],
+        without: Sequence[str] = (),
     ) -> tuple[Resolved, ...] | Conflict:
         """See :meth:`twinforge.lock.resolver.Resolver.compile`."""
         if not requirements:
@@ -103,6 +104,9 @@ class UvResolver:
             output = folder / "pylock.toml"
             (folder / "requirements.in").write_text(_lines(requirements), encoding="utf-8")
             (folder / "constraints.txt").write_text(_lines(constraints), encoding="utf-8")
+            # a requirement that holds nowhere takes the place of everybody's own
+            overrides = _lines([f"{name}; python_version < '0'" for name in without])
+            (folder / "overrides.txt").write_text(overrides, encoding="utf-8")
             if preferences:
                 output.write_text(_preferred(preferences), encoding="utf-8")
             done = run(_argv(target), cwd=folder, env=environment, check=False)
@@ -217,6 +221,7 @@ def _argv(target: Target) -> list[str]:
     return [
         *(_uv(), "pip", "compile", "requirements.in"),
         *("--constraints", "constraints.txt"),
+        *("--overrides", "overrides.txt"),
         *("--output-file", "pylock.toml"),
         *("--python-version", target.python),
         *("--python-platform", platform(target.glibc)),

@@ -81,6 +81,7 @@ def assemble_project(
         matrix,
         expansion.variants,
         expansion.excluded,
+        expansion.shelved,
     )
 
 
@@ -116,7 +117,7 @@ def _families(recipes: Sources, complete: Mapping[str, Recipe], matrix: Matrix) 
         recipe = complete.get(name)
         if recipe is not None:
             axes = _joined(matrix.axes, recipe.axes)
-            yield Family(name, recipe.version, axes, recipe.overrides)
+            yield Family(name, recipe.version, axes, recipe.overrides, recipe.shelves)
         else:
             yield Family(name, _version(recipes, name), _joined(matrix.axes, _axes(recipes, name)))
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from twinforge.model.matrix import Accelerator, Axis, Derived, Matrix, Rule
-    from twinforge.model.recipe import Override
+    from twinforge.model.recipe import Override, Shelf
 
 __all__ = ["Cell", "Cells", "Family", "Values"]
 
@@ -28,6 +28,7 @@ class Family:
     version: str
     axes: tuple[Axis, ...]
     overrides: tuple[Override, ...] = ()
+    shelves: tuple[Shelf, ...] = ()
 
     @property
     def size(self) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from twinforge.model.alias import PLACEHOLDERS, parse_braces
 from twinforge.model.check_axes import REQUIRED_AXES, check_axes
-from twinforge.model.check_parts import duplicate_apt
+from twinforge.model.check_parts import duplicate_apt, twice
 from twinforge.model.check_rules import check_rules
 from twinforge.model.registries import check_registries
 from twinforge.model.suggest import known_or_close
@@ -21,8 +21,15 @@ if TYPE_CHECKING:
     from twinforge.model.matrix_file import BasePart, MatrixFile
     from twinforge.model.source import Source
     from twinforge.model.vocabulary import Vocabulary
+    from twinforge.yamlfile import Where
 
-__all__ = ["check_matrix"]
+__all__ = ["COMPONENTS", "check_matrix"]
+
+COMPONENTS = (
+    *("main", "contrib", "non-free", "non-free-firmware"),
+    *("restricted", "universe", "multiverse"),
+)
+"""What Debian and Ubuntu divide their archives into."""
 
 
 def check_matrix(
@@ -47,6 +54,10 @@ def check_matrix(
             if accelerator.cudnn and not accelerator.cuda:
                 yield source.problem("cuDNN needs a version of CUDA", *where, "cudnn", key=True)
             yield from duplicate_apt(source, (*where, "packages"), accelerator.packages)
+            yield from twice(source, (*where, "libraries"), accelerator.libraries)
+            if accelerator.libraries and not accelerator.cuda:
+                message = "libraries need a version of CUDA"
+                yield source.problem(message, *where, "libraries", key=True)
     if source.sound("axes"):
         for name in (axis for axis in REQUIRED_AXES if axis not in file.axes):
             yield source.problem(f"the axis {show_value(name)} is missing", "axes", key=True)
@@ -72,13 +83,28 @@ def _check_base(source: Source[MatrixFile], name: str, base: BasePart) -> Iterat
         message = f"a base has either image or bootstrap; {which} given"
         yield source.problem(message, *where, key=True)
         return
-    others = ("snapshot", "packages") if base.image is not None else ("cuda",)
+    others = ("snapshot", "components", "packages") if base.image is not None else ("cuda",)
     owner = "bootstrapped base" if base.image is not None else "base from an image"
     for key in others:
         if key in base.model_fields_set:
             message = f"{show_value(key)} belongs to a {owner}"
             yield source.problem(message, *where, key, key=True)
     yield from duplicate_apt(source, (*where, "packages"), base.packages)
+    yield from _check_components(source, (*where, "components"), base.components)
+
+
+def _check_components(
+    source: Source[MatrixFile], where: Where, components: Sequence[str]
+) -> Iterator[Problem]:
+    yield from twice(source, where, components)
+    for index, component in enumerate(components):
+        if component not in COMPONENTS:
+            message = f"{show_value(component)} is not a component"
+            message += known_or_close(component, COMPONENTS)
+            yield source.problem(message, *where, index)
+    if components and "main" not in components:
+        message = "'main' is missing, without which there is no system"
+        yield source.problem(message, *where, key=True)
 
 
 def _check_alias_tags(source: Source[MatrixFile], axes: Sequence[str]) -> Iterator[Problem]:

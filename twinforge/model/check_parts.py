@@ -13,18 +13,27 @@ from twinforge.model.suggest import known_or_close
 from twinforge.yamlfile import show_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from twinforge.errors import Problem
     from twinforge.model.inside import ProjectFiles
     from twinforge.model.matrix_file import MatrixFile
-    from twinforge.model.recipe_file import RecipeFile, SmokePart, SystemPart
+    from twinforge.model.recipe_file import RecipeFile, SystemPart
+    from twinforge.model.smoke_file import SmokePart
     from twinforge.model.source import Source
     from twinforge.yamlfile import Where
 
     AnySource = Source[RecipeFile] | Source[MatrixFile]
 
-__all__ = ["check_env", "check_packages", "check_smoke", "check_system", "duplicate_apt"]
+__all__ = [
+    "check_env",
+    "check_packages",
+    "check_smoke",
+    "check_system",
+    "check_without",
+    "duplicate_apt",
+    "twice",
+]
 
 KINDS = ("cpu", "cuda")
 
@@ -49,6 +58,32 @@ def duplicate_apt(
         if name in seen:
             yield source.problem(f"{show_value(name)} is listed twice", *where, index)
         seen.add(name)
+
+
+def twice(source: AnySource, where: Where, names: Sequence[str]) -> Iterator[Problem]:
+    """Yield a problem for each name that a list holds already."""
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield source.problem(f"{show_value(name)} is listed twice", *where, index)
+
+
+def check_without(
+    source: AnySource, without: Iterable[str], packages: Sequence[str | ConditionalPart | TwinPart]
+) -> Iterator[Problem]:
+    """Yield a problem for a package that stays out and is asked for all the same."""
+    asked = {canonicalize_name(name) for part in packages for name in _names(part)}
+    for name in without:
+        if canonicalize_name(name) in asked:
+            message = (
+                f"{show_value(name)} is asked for under python.packages; it can't stay out too"
+            )
+            yield source.problem(message, "python", "without", name, key=True)
+
+
+def _names(part: str | ConditionalPart | TwinPart) -> list[str]:
+    if isinstance(part, TwinPart):
+        return [Requirement(name).name for name in part.twin.values()]
+    return [Requirement(part.package if isinstance(part, ConditionalPart) else part).name]
 
 
 def check_env(source: AnySource, where: Where, env: Mapping[str, str]) -> Iterator[Problem]:

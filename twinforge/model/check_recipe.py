@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twinforge.model.check_parts import check_env, check_packages, check_smoke, check_system
+from twinforge.model.check_parts import (
+    check_env,
+    check_packages,
+    check_smoke,
+    check_system,
+    check_without,
+    twice,
+)
+from twinforge.model.check_runtime import check_runtime
 from twinforge.yamlfile import show_value
 
 if TYPE_CHECKING:
@@ -30,13 +38,8 @@ def check_recipe(source: Source[RecipeFile], name: str, files: ProjectFiles) -> 
     if source.sound("recipe") and file.recipe != name:
         message = f"the recipe is named {show_value(file.recipe)} and its file {show_value(name)}"
         yield source.problem(f"{message}; both must be the same", "recipe")
-    if source.sound("python"):
-        yield from check_packages(source, ("python", "packages"), file.python.packages)
-    if source.sound("system"):
-        yield from check_system(source, ("system",), file.system)
-    if source.sound("program") and file.program:
-        for message in files.program_problems(file.program):
-            yield source.problem(message, "program")
+    yield from _check_packages(source)
+    yield from check_runtime(source, files)
     if source.sound("template") and file.template:
         for message in files.file_problems(file.template):
             yield source.problem(message, "template")
@@ -44,3 +47,18 @@ def check_recipe(source: Source[RecipeFile], name: str, files: ProjectFiles) -> 
         yield from check_env(source, ("env",), file.env)
     if source.sound("smoke"):
         yield from check_smoke(source, ("smoke",), file.smoke, files)
+
+
+def _check_packages(source: Source[RecipeFile]) -> Iterator[Problem]:
+    file = source.file
+    if source.sound("python"):
+        yield from check_packages(source, ("python", "packages"), file.python.packages)
+        yield from check_without(source, file.python.without, file.python.packages)
+    if source.sound("system"):
+        yield from check_system(source, ("system",), file.system)
+    if source.sound("cuda"):
+        yield from twice(source, ("cuda", "libraries"), file.cuda.libraries)
+        if file.cuda.dev and not file.cuda.libraries:
+            yield source.problem(
+                "there are no libraries to have headers of", "cuda", "dev", key=True
+            )

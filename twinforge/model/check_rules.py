@@ -80,6 +80,10 @@ def check_recipe_rules(
             if isinstance(part, ConditionalPart | TwinPart) and "when" in part.model_fields_set:
                 where = ("python", "packages", index, "when")
                 yield from check_condition(source, where, vocabulary)
+    if source.sound("shelved"):
+        for index, shelf in enumerate(file.shelved):
+            if shelf.when:
+                yield from check_condition(source, ("shelved", index, "when"), vocabulary)
     if source.sound("overrides"):
         yield from check_overrides(source, file.overrides, vocabulary, files)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from twinforge.model.condition import parse_condition
+from twinforge.model.cuda import CudaLibraries, CudaLibrary, merge_libraries
 from twinforge.model.fields import parse_apt_package, parse_snapshot
 from twinforge.model.matrix import (
     Accelerator,
@@ -24,26 +26,26 @@ from twinforge.model.matrix import (
 from twinforge.model.merge import change_smoke, merge_packages, merge_system
 from twinforge.model.recipe import (
     AptPackage,
-    Invocation,
     Override,
     Package,
     Recipe,
-    Smoke,
+    Runtime,
+    Shelf,
     SmokeChange,
     SystemPackages,
-    TrainSmoke,
     Twin,
 )
 from twinforge.model.recipe_file import ConditionalPart, TwinPart
 from twinforge.model.reference import Reference
 from twinforge.model.registries import complete_registries
+from twinforge.model.smoke import complete_smoke, complete_smoke_change
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from twinforge.model.condition import Condition
     from twinforge.model.matrix_file import BasePart, MatrixFile
-    from twinforge.model.recipe_file import OverridePart, RecipeFile, SmokePart
+    from twinforge.model.recipe_file import OverridePart, RecipeFile
     from twinforge.model.source import Source
     from twinforge.yamlfile import Where
 
@@ -60,6 +62,8 @@ def complete_recipe(source: Source[RecipeFile], parent: Recipe | None = None) ->
     if parent is None:
         return own
     file, given = source.file, source.file.model_fields_set
+    # one of the two replaces whichever of them the parent has
+    program = own if given & {"program", "runtime"} else parent
     return Recipe(
         name=own.name,
         version=own.version if "version" in given else parent.version,
@@ -69,13 +73,17 @@ def complete_recipe(source: Source[RecipeFile], parent: Recipe | None = None) ->
         parity_exempt={**parent.parity_exempt, **own.parity_exempt},
         system=merge_system(parent.system, own.system),
         steps=(*parent.steps, *own.steps),
-        program=own.program if "program" in given else parent.program,
+        program=program.program,
         env={**parent.env, **own.env},
         template=own.template if "template" in given else parent.template,
-        smoke=change_smoke(parent.smoke, _smoke_change(file.smoke)),
+        smoke=change_smoke(parent.smoke, complete_smoke_change(file.smoke)),
         place=own.place,
         axes=tuple({axis.name: axis for axis in (*parent.axes, *own.axes)}.values()),
         overrides=(*parent.overrides, *own.overrides),
+        runtime=program.runtime,
+        cuda=merge_libraries(parent.cuda, own.cuda),
+        without={**parent.without, **own.without},
+        shelves=(*parent.shelves, *own.shelves),
     )
 
 
@@ -99,6 +107,7 @@ def complete_matrix(source: Source[MatrixFile]) -> Matrix:
                 part.cudnn or "",
                 _apt(part.packages),
                 source.place("accelerators", name, key=True),
+                _libraries(source, ("accelerators", name, "libraries"), part.libraries),
             )
             for name, part in file.accelerators.items()
         ),
@@ -165,10 +174,10 @@ def _own_recipe(source: Source[RecipeFile]) -> Recipe:
         },
         system=SystemPackages(_apt(file.system.packages), _apt(file.system.cuda)),
         steps=file.steps,
-        program=file.program.rstrip("/"),
+        program=_program_folder(file),
         env=dict(file.env),
         template=file.template,
-        smoke=_smoke(file.smoke),
+        smoke=complete_smoke(file.smoke),
         place=source.place("recipe"),
         axes=complete_axes(source),
         overrides=(
@@ -179,7 +188,40 @@ def _own_recipe(source: Source[RecipeFile]) -> Recipe:
             ),
             *_overrides(source, file.overrides),
         ),
+        runtime=_runtime(source),
+        cuda=_libraries(source, ("cuda", "libraries"), file.cuda.libraries, dev=file.cuda.dev),
+        without={str(canonicalize_name(name)): why for name, why in file.python.without.items()},
+        shelves=tuple(_shelves(source)),
     )
+
+
+def _program_folder(file: RecipeFile) -> str:
+    part = file.runtime
+    if part is None:
+        return file.program.rstrip("/")
+    return str(PurePosixPath(part.predictor or part.trainer).parent)
+
+
+def _runtime(source: Source[RecipeFile]) -> Runtime | None:
+    part = source.file.runtime
+    if part is None:
+        return None
+    predictor, trainer = (PurePosixPath(path).name for path in (part.predictor, part.trainer))
+    return Runtime(predictor, trainer, source.place("runtime", key=True))
+
+
+def _shelves(source: Source[RecipeFile]) -> Iterator[Shelf]:
+    for index, part in enumerate(source.file.shelved):
+        where = ("shelved", index)
+        condition = parse_condition(part.when) if part.when else None
+        yield Shelf(Rule({}, source.place(*where), condition), where, part.reason)
+
+
+def _libraries(
+    source: AnySource, where: Where, names: Sequence[str], *, dev: bool = False
+) -> CudaLibraries:
+    places = (source.place(*where, index) for index in range(len(names)))
+    return CudaLibraries(tuple(map(CudaLibrary, names, places)), dev=dev)
 
 
 def _plain(rule: Mapping[str, str]) -> dict[str, str]:
@@ -200,7 +242,8 @@ def _overrides(source: AnySource, parts: Sequence[OverridePart]) -> Iterator[Ove
             dict(part.env),
             tuple(package for _, package, _ in packages),
             SystemPackages(_apt(part.system.packages), _apt(part.system.cuda)),
-            _smoke_change(part.smoke),
+            complete_smoke_change(part.smoke),
+            part.python.indexes,
         )
 
 
@@ -230,34 +273,6 @@ def _apt(packages: Sequence[str]) -> tuple[AptPackage, ...]:
     return tuple(AptPackage(*parse_apt_package(package)) for package in packages)
 
 
-def _smoke_change(part: SmokePart) -> SmokeChange:
-    whole, given = _smoke(part), part.model_fields_set
-    return SmokeChange(
-        whole.train if "train" in given else None,
-        whole.invocations if "invocations" in given else None,
-        whole.startup_s if "startup_s" in given else None,
-    )
-
-
-def _smoke(part: SmokePart) -> Smoke:
-    train = None
-    if part.train:
-        train = TrainSmoke(dict(part.train.channels), dict(part.train.hyperparameters))
-    invocations = tuple(
-        Invocation(
-            content_type=one.content_type,
-            body=one.body,
-            status=one.status,
-            accept=one.accept,
-            json=dict(one.json_values),
-            labels=one.labels,
-            accuracy=float(one.accuracy),
-        )
-        for one in part.invocations
-    )
-    return Smoke(train, invocations, part.startup_s)
-
-
 def _base(source: Source[MatrixFile], name: str, part: BasePart) -> Base:
     cuda = part.cuda or ""
     place = source.place("bases", name, key=True)
@@ -265,7 +280,7 @@ def _base(source: Source[MatrixFile], name: str, part: BasePart) -> Base:
     if part.image is not None:
         return Base(name, os, cuda, Reference.parse(part.image), place)
     snapshot = parse_snapshot(part.snapshot) if part.snapshot else ""
-    bootstrap = Bootstrap(part.bootstrap or "", snapshot, _apt(part.packages))
+    bootstrap = Bootstrap(part.bootstrap or "", snapshot, _apt(part.packages), part.components)
     return Base(name, os, cuda, bootstrap, place)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from twinforge.model.matrix import Base, Matrix
     from twinforge.model.place import Place
-    from twinforge.model.recipe import Override
+    from twinforge.model.recipe import Override, Shelf
 
 __all__ = ["MAX_VARIANTS", "Expansion", "Family", "expand_variants"]
 
@@ -28,11 +28,12 @@ MAX_VARIANTS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """The variants of a matrix, what is excluded, and what stands in the way of using them."""
+    """The variants of a matrix, what is excluded or shelved, and what stands in the way of them."""
 
     variants: tuple[Variant, ...]
     excluded: tuple[Excluded, ...]
     problems: tuple[Problem, ...]
+    shelved: tuple[Variant, ...] = ()
 
 
 def expand_variants(families: Sequence[Family], matrix: Matrix) -> Expansion:
@@ -56,7 +57,12 @@ def expand_variants(families: Sequence[Family], matrix: Matrix) -> Expansion:
     if not variants and families:
         run.report(matrix.axes[0].place, ("axes",), "every variant is excluded; none is left")
     aliased = tuple(naming.with_aliases(variants))
-    return Expansion(aliased, tuple(run.cells.excluded), tuple(run.problems))
+    return Expansion(
+        tuple(variant for variant in aliased if variant.shelf is None),
+        tuple(run.cells.excluded),
+        tuple(run.problems),
+        tuple(variant for variant in aliased if variant.shelf is not None),
+    )
 
 
 @dataclass(slots=True)
@@ -68,6 +74,7 @@ class _Run:
     cells: Cells = field(init=False)
     _bases: dict[tuple[str, str], Base] = field(init=False)
     _overridden: set[int] = field(default_factory=set)
+    _shelved: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.cells = Cells(self.matrix)
@@ -98,6 +105,7 @@ class _Run:
                 values["python"],
                 derived=cell.derived,
                 overrides=self._applying(overrides, cell) if overrides else (),
+                shelf=self._shelf(family.shelves, cell),
             )
 
     def check_rules(self, families: Sequence[Family]) -> None:
@@ -138,11 +146,23 @@ class _Run:
             if id(override) not in self._overridden:
                 message = "the condition matches no variant"
                 self.report(override.rule.place, override.where, message)
+        for shelf in dict.fromkeys(shelf for one in families for shelf in one.shelves):
+            if id(shelf) not in self._shelved:
+                message = "the condition matches no variant that is not shelved already"
+                self.report(shelf.rule.place, shelf.where, message)
 
     def _applying(self, overrides: Sequence[Override], cell: Cell) -> tuple[Override, ...]:
         found = tuple([one for one in overrides if applies(one.rule, cell.words)])
         self._overridden.update(map(id, found))
         return found
+
+    def _shelf(self, shelves: Sequence[Shelf], cell: Cell) -> Shelf | None:
+        """Return the first shelf that a cell is on."""
+        for shelf in shelves:
+            if applies(shelf.rule, cell.words):
+                self._shelved.add(id(shelf))
+                return shelf
+        return None
 
     def _report_baseless(self, family: Family, cell: Cell, os: str) -> None:
         cuda = cell.accelerator.cuda

@@ -30,6 +30,8 @@ __all__ = [
     "AxisValue",
     "ByteSize",
     "ChannelName",
+    "Component",
+    "CudaLibraryName",
     "CudaVersion",
     "Day",
     "Distribution",
@@ -47,6 +49,7 @@ __all__ = [
     "KmsKey",
     "Line",
     "MediaType",
+    "PatternText",
     "Region",
     "ReleaseVersion",
     "RepositoryName",
@@ -59,6 +62,7 @@ __all__ = [
     "Step",
     "Suite",
     "TagText",
+    "UserText",
     "parse_apt_package",
     "parse_day",
     "parse_size",
@@ -227,6 +231,15 @@ def _check_json(value: Any) -> Any:
     return value
 
 
+def _check_pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        message = f"{show_value(text)} is not a regular expression: {error}"
+        raise ValueError(message) from error
+    return text
+
+
 def parse_apt_package(text: str) -> tuple[str, str]:
     """Split ``name=version`` into both; the version is empty where none is given."""
     name, _, version = text.partition("=")
@@ -291,6 +304,7 @@ Sentence = Annotated[str, AfterValidator(_check_sentence)]
 AsWritten = Annotated[
     str, AfterValidator(_check_line), WithJsonSchema({"type": ["string", "number", "boolean"]})
 ]
+PatternText = Annotated[str, AfterValidator(_check_line), AfterValidator(_check_pattern)]
 Step = Annotated[str, AfterValidator(_check_step)]
 JsonValue = Annotated[Any, AfterValidator(_check_json)]
 
@@ -348,6 +362,12 @@ AxisValue = Annotated[
 ]
 GroupName = Annotated[str, _Matches(r"[a-z][a-z0-9_-]*", "the name of a group ([a-z][a-z0-9_-]*)")]
 CudaVersion = Annotated[str, _Matches(r"[1-9][0-9]*\.[0-9]+", 'a version of CUDA (such as "12.9")')]
+CudaLibraryName = Annotated[
+    str, _Matches(r"[a-z][a-z0-9-]*", "the name of a library of CUDA (such as cublas)")
+]
+Component = Annotated[
+    str, _Matches(r"[a-z][a-z-]*", "a component of a distribution (such as non-free)")
+]
 ImageText = Annotated[str, AfterValidator(_check_image)]
 Suite = Annotated[
     str, _Matches(r"[a-z][a-z0-9.-]*", "a suite of a distribution (such as bookworm)")
@@ -397,5 +417,12 @@ TagText = Annotated[
     _Matches(
         r"(?!aws:)[A-Za-z0-9 _.:/=+@-]{1,128}",
         "the key of a resource tag (1 to 128 of [A-Za-z0-9 _.:/=+@-], not aws:)",
+    ),
+]
+UserText = Annotated[
+    str,
+    _Matches(
+        r"[a-z_0-9][a-z0-9_-]{0,31}(?::[a-z_0-9][a-z0-9_-]{0,31})?",
+        "a user (a name or number, and perhaps :group)",
     ),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from twinforge.errors import Problem, ProjectError
@@ -47,6 +47,27 @@ class ProjectFiles:
             elif not executable.stat().st_mode & 0o111:
                 shown = f"{path.rstrip('/')}/{name}"
                 yield f"{show_value(shown)} is not executable; run chmod +x {shown}"
+        yield from self._links_out(path)
+
+    def source_problems(self, path: str) -> Iterator[str]:
+        """Yield what is wrong with a Python file whose whole folder goes into an image."""
+        parent = PurePosixPath(path).parent
+        if PurePosixPath(path).suffix != ".py":
+            yield f"{show_value(path)} is not a Python file (*.py)"
+        elif not parent.parts:
+            yield (
+                f"{show_value(path)} has the project for its folder, and its whole folder goes into "
+                "the image; move it to a folder of its own"
+            )
+        else:
+            yield from self._problems(path, folder=False)
+
+    def folder_of_sources_problems(self, path: str) -> Iterator[str]:
+        """Yield what is wrong with a folder that goes into an image beside the runtime."""
+        for name in PROGRAMS:
+            if (self.root / path / name).exists():
+                shown = f"{path}/{name}"
+                yield f"{show_value(shown)} would run instead of the runtime's {show_value(name)}"
         yield from self._links_out(path)
 
     def _problems(self, path: str, *, folder: bool) -> Iterator[str]:

@@ -27,7 +27,11 @@ __all__ = ["MATRIX", "RECIPES", "load_project"]
 MATRIX = "matrix.yaml"
 RECIPES = "recipes"
 
-_AS_WRITTEN: tuple[Where, ...] = (("env",), ("smoke", "train", "hyperparameters"))
+_AS_WRITTEN: tuple[Where, ...] = (
+    ("env",),
+    ("smoke", "train", "hyperparameters"),
+    ("smoke", "train", "stop", "hyperparameters"),
+)
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from twinforge.model.cuda import NO_LIBRARIES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
     from twinforge.model.condition import Condition
+    from twinforge.model.cuda import CudaLibraries
     from twinforge.model.place import Place
     from twinforge.model.recipe import AptPackage, Override
     from twinforge.model.reference import Reference
@@ -39,12 +42,14 @@ class Bootstrap:
     """A base made from a distribution's packages: no registry needed.
 
     ``snapshot`` is a date such as ``20260101T000000Z`` of the distribution's dated archive, or empty
-    for today's. ``packages`` come on top of the minimal system.
+    for today's. ``packages`` come on top of the minimal system. ``components`` are those of the
+    archive, empty for the ones that the distribution's users usually have.
     """
 
     suite: str
     snapshot: str
     packages: tuple[AptPackage, ...]
+    components: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class Accelerator:
     cudnn: str
     packages: tuple[AptPackage, ...]
     place: Place
+    libraries: CudaLibraries = NO_LIBRARIES
 
     @property
     def kind(self) -> str:

@@ -12,6 +12,8 @@ from twinforge.model.fields import (
     AptText,
     AxisName,
     AxisValue,
+    Component,
+    CudaLibraryName,
     CudaVersion,
     GroupName,
     ImageText,
@@ -37,6 +39,11 @@ class BasePart(Part):
     snapshot: Snapshot | None = Field(
         default=None, description="The date of the distribution's dated archive (bootstrap only)."
     )
+    components: tuple[Component, ...] = Field(
+        default=(),
+        description="Components of the distribution's archive, such as `[main, non-free]`, where "
+        "those that are usual are not enough (bootstrap only).",
+    )
     packages: tuple[AptText, ...] = Field(
         default=(), description="Debian packages of the base (bootstrap only)."
     )
@@ -56,6 +63,11 @@ class AcceleratorPart(Part):
     cudnn: AxisValue | None = Field(default=None, description="The version of cuDNN.")
     packages: tuple[AptText, ...] = Field(
         default=(), description="Debian packages with the pins of CUDA and cuDNN."
+    )
+    libraries: tuple[CudaLibraryName, ...] = Field(
+        default=(),
+        description="Libraries of CUDA, beside those that a recipe asks for; `lock` knows their "
+        "packages.",
     )
 
 

@@ -13,20 +13,27 @@ from typing import TYPE_CHECKING
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from twinforge.model.recipe import Smoke, SystemPackages, Twin
+from twinforge.model.recipe import SmokeChange, SystemPackages, Twin
+from twinforge.model.server import server_packages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from twinforge.model.recipe import AptPackage, Override, Package, Recipe, SmokeChange
+    from twinforge.model.recipe import AptPackage, Override, Package, Recipe, Smoke
     from twinforge.model.variant import Variant
 
 __all__ = ["change_smoke", "merge_packages", "merge_system", "variant_recipe"]
 
 
 def variant_recipe(recipe: Recipe, variant: Variant) -> Recipe:
-    """Return the recipe as it is for one variant, with the variant's overrides in it."""
-    return reduce(_overridden, variant.overrides, recipe)
+    """Return the recipe as it is for one variant, with the variant's overrides in it.
+
+    The runtime's server is among its packages, beside whatever the recipe asks of the same ones.
+    """
+    own = reduce(_overridden, variant.overrides, recipe)
+    if own.runtime is None:
+        return own
+    return replace(own, packages=(*own.packages, *server_packages(own.runtime)))
 
 
 def merge_packages(
@@ -50,11 +57,12 @@ def merge_system(old: SystemPackages, new: SystemPackages) -> SystemPackages:
 
 def change_smoke(smoke: Smoke, change: SmokeChange) -> Smoke:
     """Return the checks with those parts replaced that the change has."""
-    return Smoke(
-        smoke.train if change.train is None else change.train,
-        smoke.invocations if change.invocations is None else change.invocations,
-        smoke.startup_s if change.startup_s is None else change.startup_s,
-    )
+    given = {
+        name: value
+        for name in SmokeChange.__slots__
+        if (value := getattr(change, name)) is not None
+    }
+    return replace(smoke, **given)
 
 
 def _overridden(recipe: Recipe, override: Override) -> Recipe:
@@ -62,6 +70,7 @@ def _overridden(recipe: Recipe, override: Override) -> Recipe:
         recipe,
         env={**recipe.env, **override.env},
         packages=merge_packages(recipe.packages, override.packages),
+        indexes=tuple(dict.fromkeys([*recipe.indexes, *override.indexes])),
         system=merge_system(recipe.system, override.system),
         smoke=change_smoke(recipe.smoke, override.smoke),
     )

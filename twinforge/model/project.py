@@ -19,13 +19,17 @@ __all__ = ["Project"]
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """Everything that was read, and every variant, in declared order (recipes by name)."""
+    """Everything that was read, and every variant, in declared order (recipes by name).
+
+    ``shelved`` are variants that are kept on record and not made: they are in no selection.
+    """
 
     root: Path
     recipes: tuple[Recipe, ...]
     matrix: Matrix
     variants: tuple[Variant, ...]
     excluded: tuple[Excluded, ...] = ()
+    shelved: tuple[Variant, ...] = ()
 
     def recipe(self, name: str) -> Recipe:
         """Return the recipe of this name.

@@ -6,25 +6,34 @@ no ``None`` that means "not decided yet".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from twinforge.model.cuda import NO_LIBRARIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from packaging.requirements import Requirement
 
+    from twinforge.model.cuda import CudaLibraries
     from twinforge.model.matrix import Axis, Rule
     from twinforge.model.place import Place
 
 __all__ = [
     "AptPackage",
+    "CommandSmoke",
     "Invocation",
     "Override",
     "Package",
+    "PairSmoke",
     "Recipe",
+    "Runtime",
+    "SeverityChange",
+    "Shelf",
     "Smoke",
     "SmokeChange",
+    "StopSmoke",
     "SystemPackages",
     "TrainSmoke",
     "Twin",
@@ -73,11 +82,29 @@ class SystemPackages:
 
 
 @dataclass(frozen=True, slots=True)
+class StopSmoke:
+    """How a training run is made long enough to be stopped in its middle.
+
+    ``hyperparameters`` come on top of the run's own. The stop comes when a line of the log matches
+    the regular expression ``after``, or after half the time of a whole run where that is empty.
+    """
+
+    hyperparameters: Mapping[str, str] = field(default_factory=dict)
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TrainSmoke:
-    """A training run that a built image must finish; channel paths are relative to the project."""
+    """A training run that a built image must finish; channel paths are relative to the project.
+
+    ``resumes`` is a regular expression that the log of a run that goes on from checkpoints matches;
+    empty where the program keeps none.
+    """
 
     channels: Mapping[str, str]
     hyperparameters: Mapping[str, str]
+    stop: StopSmoke = field(default_factory=StopSmoke)
+    resumes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +126,59 @@ class Invocation:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandSmoke:
+    """A command that must end with ``status`` in the image, in a container without a network.
+
+    What it prints must match the regular expression ``prints``, unless that is empty.
+    """
+
+    name: str
+    run: tuple[str, ...]
+    status: int
+    prints: str
+
+
+@dataclass(frozen=True, slots=True)
+class PairSmoke:
+    """How far numbers of the CPU and the CUDA image's answers may lie apart."""
+
+    absolute: float = 1e-6
+    relative: float = 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class SeverityChange:
+    """Another severity of a check, ``error`` or ``warning``, and the reason."""
+
+    severity: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class Smoke:
-    """What a built image must do before it may be pushed; ``startup_s`` is the time to ``/ping``."""
+    """What a built image must do before it may be pushed.
+
+    Attributes:
+        train: A training run, where the image trains.
+        invocations: Requests, in order.
+        startup_s: The time to the first good ``/ping``.
+        stop_s: The time from SIGTERM to the end of ``serve``.
+        user: As whom the containers run; empty for the image's own.
+        read_only_root: Whether train and serve must also work on a read-only root file system.
+        severities: Other severities, by the check's id.
+        commands: What else must succeed in the image.
+        pair: How far the answers of the CPU and the CUDA image may lie apart.
+    """
 
     train: TrainSmoke | None
     invocations: tuple[Invocation, ...]
     startup_s: int
+    stop_s: int = 30
+    user: str = ""
+    read_only_root: bool = False
+    severities: Mapping[str, SeverityChange] = field(default_factory=dict)
+    commands: tuple[CommandSmoke, ...] = ()
+    pair: PairSmoke = field(default_factory=PairSmoke)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +188,12 @@ class SmokeChange:
     train: TrainSmoke | None
     invocations: tuple[Invocation, ...] | None
     startup_s: int | None
+    stop_s: int | None = None
+    user: str | None = None
+    read_only_root: bool | None = None
+    severities: Mapping[str, SeverityChange] | None = None
+    commands: tuple[CommandSmoke, ...] | None = None
+    pair: PairSmoke | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,14 +209,38 @@ class Override:
     packages: tuple[Package | Twin, ...]
     system: SystemPackages
     smoke: SmokeChange
+    indexes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shelf:
+    """Variants that are not made, and why; ``where`` is its path in the file."""
+
+    rule: Rule
+    where: tuple[str | int, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What Twinforge's own ``train`` and ``serve`` run: file names in the program's folder.
+
+    Either may be empty, and then that half of the image says so when it is asked for.
+    """
+
+    predictor: str
+    trainer: str
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """An image family. ``program`` is a folder relative to the project, with ``train``/``serve``.
 
+    With a ``runtime``, that folder has the files that the runtime needs instead of the two.
     ``axes`` stand instead of the matrix's of the same name, or beside them. What ``overrides``
-    change is not in the other fields; ``variant_recipe`` gives a variant's own recipe.
+    change is not in the other fields; ``variant_recipe`` gives a variant's own recipe. ``without``
+    maps the canonical names of packages that stay out, though others ask for them, to the reason.
     """
 
     name: str
@@ -154,3 +258,7 @@ class Recipe:
     place: Place
     axes: tuple[Axis, ...] = ()
     overrides: tuple[Override, ...] = ()
+    runtime: Runtime | None = None
+    cuda: CudaLibraries = NO_LIBRARIES
+    without: Mapping[str, str] = field(default_factory=dict)
+    shelves: tuple[Shelf, ...] = ()

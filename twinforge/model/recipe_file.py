@@ -8,21 +8,18 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag
 
+from twinforge.model.cuda_file import CudaPart
 from twinforge.model.fields import (
     AptText,
     AsWritten,
     AxisName,
     AxisValue,
-    ChannelName,
     Distribution,
     DistributionName,
     EnvName,
     FilePath,
     IndexUrl,
-    JsonPointer,
-    JsonValue,
     Line,
-    MediaType,
     ReleaseVersion,
     RequirementText,
     ResourceName,
@@ -31,20 +28,20 @@ from twinforge.model.fields import (
     Step,
 )
 from twinforge.model.part import AXES, WHEN, Part
+from twinforge.model.smoke_file import SmokePart
 
 __all__ = [
     "ConditionalPart",
     "HeirFile",
-    "InvocationPart",
     "OverridePart",
     "OverridePythonPart",
     "PackagePart",
     "ParityPart",
     "PythonPart",
     "RecipeFile",
-    "SmokePart",
+    "RuntimePart",
+    "ShelvedPart",
     "SystemPart",
-    "TrainPart",
     "TwinPart",
 ]
 
@@ -95,6 +92,11 @@ class PythonPart(Part):
     indexes: tuple[IndexUrl, ...] = Field(
         default=(), description="Indexes beside the default one; credentials come as secrets."
     )
+    without: dict[DistributionName, Sentence] = Field(
+        default={},
+        description="Packages that others ask for and that stay out, each with the reason: "
+        "what they hold comes from elsewhere.",
+    )
 
 
 class ParityPart(Part):
@@ -112,48 +114,14 @@ class SystemPart(Part):
     cuda: tuple[AptText, ...] = Field(default=(), description="For variants with CUDA only.")
 
 
-class TrainPart(Part):
-    """A training run that a built image must finish."""
+class RuntimePart(Part):
+    """The user's part of images that Twinforge's own runtime serves and trains in."""
 
-    channels: dict[ChannelName, FilePath] = Field(
-        default={}, description="Channels and the folders of the project that fill them."
+    predictor: FilePath = Field(
+        default="", description="A Python file of the project with `load` and `predict`."
     )
-    hyperparameters: dict[Sentence, AsWritten] = Field(
-        default={}, description="Passed as strings, as they are written here."
-    )
-
-
-class InvocationPart(Part):
-    """A request that a serving image must answer."""
-
-    content_type: MediaType = Field(description="The Content-Type of the request.")
-    body: FilePath = Field(description="The file of the project that is sent.")
-    accept: MediaType = Field(
-        default="", description="The Accept header; none is sent when it is empty."
-    )
-    status: int = Field(default=200, ge=100, le=599, description="The HTTP status of the answer.")
-    json_values: dict[JsonPointer, JsonValue] = Field(
-        default={},
-        alias="json",
-        description="JSON pointers into the answer and the values that must stand there.",
-    )
-    labels: FilePath = Field(
-        default="", description="A file with a JSON array that the answer must agree with."
-    )
-    accuracy: float = Field(
-        default=1.0, ge=0, le=1, description="The share of the labels that must agree."
-    )
-
-
-class SmokePart(Part):
-    """What a built image must do before it may be pushed."""
-
-    train: TrainPart | None = Field(default=None, description="A training run.")
-    invocations: tuple[InvocationPart, ...] = Field(
-        default=(), description="Requests, sent in this order."
-    )
-    startup_s: int = Field(
-        default=480, ge=1, le=3600, description="Seconds until `/ping` must answer."
+    trainer: FilePath = Field(
+        default="", description="A Python file with `train`, in the folder of the predictor."
     )
 
 
@@ -162,6 +130,9 @@ class OverridePythonPart(Part):
 
     packages: tuple[PackagePart, ...] = Field(
         default=(), description="Requirements (PEP 508) and twins; one replaces its namesake."
+    )
+    indexes: tuple[IndexUrl, ...] = Field(
+        default=(), description="Indexes beside the recipe's, asked after them."
     )
 
 
@@ -175,6 +146,13 @@ class OverridePart(Part):
     smoke: SmokePart = Field(
         default=SmokePart(), description="Checks; a key that is given replaces the recipe's."
     )
+
+
+class ShelvedPart(Part):
+    """Variants that are kept on record and not made: nothing locks, renders or builds them."""
+
+    when: Line = Field(default="", description=f"{WHEN} All variants where there is none.")
+    reason: Sentence = Field(description="Why they can't be made, for `check` and `matrix`.")
 
 
 class RecipeFile(Part):
@@ -191,11 +169,18 @@ class RecipeFile(Part):
     python: PythonPart = Field(default=PythonPart(), description="Python packages.")
     parity: ParityPart = Field(default=ParityPart(), description="Exceptions from parity.")
     system: SystemPart = Field(default=SystemPart(), description="Debian packages.")
+    cuda: CudaPart = Field(default=CudaPart(), description="Libraries of CUDA variants.")
     steps: tuple[Step, ...] = Field(
         default=(), description="Shell commands for what apt and pip can't give."
     )
     program: FilePath = Field(
-        description="A folder of the project with the executables `train` and `serve`."
+        default="",
+        description="A folder of the project with the executables `train` and `serve`.",
+    )
+    runtime: RuntimePart | None = Field(
+        default=None,
+        description="Instead of a program: Python files for Twinforge's own `train` and `serve`. "
+        "Their folder goes into the image.",
     )
     env: dict[EnvName, AsWritten] = Field(
         default={}, description="Environment variables of the image."
@@ -211,10 +196,14 @@ class RecipeFile(Part):
     overrides: tuple[OverridePart, ...] = Field(
         default=(), description="What is different for some variants; the last one wins."
     )
+    shelved: tuple[ShelvedPart, ...] = Field(
+        default=(),
+        description="Variants that can't be made (any more, or here): `check` goes on to say what "
+        "speaks against them, and nothing locks, renders or builds them.",
+    )
 
 
 class HeirFile(RecipeFile):
     """A recipe that extends another one, which says what it leaves out."""
 
     version: ReleaseVersion = ""
-    program: FilePath = ""

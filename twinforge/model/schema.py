@@ -26,7 +26,11 @@ def json_schema(kind: Literal["recipe", "matrix"]) -> dict[str, Any]:
         # what a recipe leaves out may stand in the one that it extends
         needed = [key for key in schema["required"] if key != "recipe"]
         schema["required"] = ["recipe"]
-        schema["anyOf"] = [{"required": ["extends"]}, {"required": needed}]
+        schema["anyOf"] = [
+            {"required": ["extends"]},
+            *({"required": [*needed, one]} for one in ("program", "runtime")),
+        ]
+        schema["not"] = {"required": ["program", "runtime"]}
     _tidy(schema)
     title = {"recipe": "Twinforge recipe", "matrix": "Twinforge matrix"}[kind]
     return {"$schema": _DIALECT, **schema, "title": title}

@@ -145,6 +145,10 @@ def _group(project: Project, recipe: str, group: str) -> Iterator[Variant]:
 def _hint_for(project: Project, selector: str) -> str:
     if CHANGED_SINCE in selector:
         return "nothing that these variants are made of has changed since then"
+    for shelved in project.shelved:
+        name = shelved.id if "/" in selector else shelved.recipe
+        if shelved.shelf is not None and fnmatchcase(name, selector):
+            return f"'{shelved.id}' is shelved: {shelved.shelf.reason}"
     for excluded in project.excluded if "/" in selector else ():
         if excluded.id == selector:
             return f"{excluded.place} excludes it"

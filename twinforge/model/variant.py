@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from twinforge.model.matrix import Accelerator, Base
     from twinforge.model.place import Place
-    from twinforge.model.recipe import Override
+    from twinforge.model.recipe import Override, Shelf
 
 __all__ = ["Excluded", "Variant", "slug_of", "words_of"]
 
@@ -22,7 +22,8 @@ class Variant:
     The slug reads ``cu118-py3.10-ubuntu22.04``, the id ``digits/cu118-py3.10-ubuntu22.04`` and the
     tag ``1.2.0-cu118-py3.10-ubuntu22.04``. ``aliases`` are the moving tags that point to it.
     ``derived`` holds (name, value) of what follows from the values and so stands in no name;
-    ``overrides`` are those that apply, the strongest last.
+    ``overrides`` are those that apply, the strongest last. ``shelf`` says why it is not made, and is
+    None for a variant that is.
     """
 
     recipe: str
@@ -34,6 +35,7 @@ class Variant:
     aliases: tuple[str, ...] = ()
     derived: tuple[tuple[str, str], ...] = ()
     overrides: tuple[Override, ...] = ()
+    shelf: Shelf | None = None
 
     @property
     def slug(self) -> str:

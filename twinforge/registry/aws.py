@@ -6,7 +6,6 @@ The one module of this room that imports boto3.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
@@ -24,11 +23,11 @@ from twinforge.errors import RegistryError, RegistryRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from twinforge.registry.items import AwsAccess
 
 __all__ = [
     "AlreadyThereError",
-    "AwsAccess",
     "NotThereError",
     "asking",
     "connect_ecr",
@@ -67,23 +66,6 @@ NOT_THERE = frozenset(
         "ScanNotFoundException",
     }
 )
-
-
-@dataclass(frozen=True, slots=True)
-class AwsAccess:
-    """How AWS is reached.
-
-    Attributes:
-        profile: A profile of AWS's configuration, or empty for boto3's own order.
-        endpoint_url: Where AWS's control planes are, or empty for AWS.
-        address: Host and port of the data plane, or empty for the repository's host.
-        ca_bundle: Certificates to trust instead of boto3's.
-    """
-
-    profile: str = ""
-    endpoint_url: str = ""
-    address: str = ""
-    ca_bundle: Path | None = None
 
 
 def connect_ecr(access: AwsAccess, region: str) -> Any:

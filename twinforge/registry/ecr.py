@@ -21,7 +21,6 @@ from twinforge.events import Event, State
 from twinforge.model.reference import Reference
 from twinforge.registry.aws import (
     AlreadyThereError,
-    AwsAccess,
     NotThereError,
     asking,
     connect_ecr,
@@ -37,10 +36,9 @@ if TYPE_CHECKING:
 
     from twinforge.events import Listener
     from twinforge.model.matrix import Registry
+    from twinforge.registry.items import AwsAccess, Tags
 
 __all__ = [
-    "AwsAccess",
-    "Tags",
     "describe_repository",
     "encryption_of",
     "ensure_repository",
@@ -53,15 +51,6 @@ __all__ = [
 
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Tags:
-    """The tags of a push: those that never move, those that may, and what the latter come from."""
-
-    immutable: tuple[str, ...]
-    aliases: tuple[str, ...]
-    templates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,23 @@ from twinforge.model.reference import Digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from twinforge.engine.images import Image
     from twinforge.model.reference import Reference
     from twinforge.registry.credentials import Credentials
     from twinforge.registry.findings import Finding
 
-__all__ = ["ImageSource", "Named", "PushItem", "Pushed", "ReleasedName", "Target"]
+__all__ = [
+    "AwsAccess",
+    "ImageSource",
+    "Named",
+    "PushItem",
+    "Pushed",
+    "ReleasedName",
+    "Tags",
+    "Target",
+]
 
 
 class ImageSource(Protocol):
@@ -129,3 +139,29 @@ class Pushed:
     layers_sent: int
     layers_total: int
     already: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AwsAccess:
+    """How AWS is reached.
+
+    Attributes:
+        profile: A profile of AWS's configuration, or empty for boto3's own order.
+        endpoint_url: Where AWS's control planes are, or empty for AWS.
+        address: Host and port of the data plane, or empty for the repository's host.
+        ca_bundle: Certificates to trust instead of boto3's.
+    """
+
+    profile: str = ""
+    endpoint_url: str = ""
+    address: str = ""
+    ca_bundle: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """The tags of a push: those that never move, those that may, and what the latter come from."""
+
+    immutable: tuple[str, ...]
+    aliases: tuple[str, ...]
+    templates: tuple[str, ...] = ()

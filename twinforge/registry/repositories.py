@@ -13,7 +13,6 @@ from twinforge.errors import RegistryError
 from twinforge.events import Event, State
 from twinforge.registry.access_policy import normal_policy, render_policy
 from twinforge.registry.aws import (
-    AwsAccess,
     NotThereError,
     asking,
     connect_ecr,
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
 
     from twinforge.events import Listener
     from twinforge.model.matrix import Registry
+    from twinforge.registry.items import AwsAccess
 
 __all__ = ["Change", "RegionPlan", "Wanted", "apply_plan", "plan_regions"]
 

@@ -38,6 +38,9 @@ EPOCH = 946684800
 Fixed, so that re-locking does not change the layers of wheels that stayed.
 """
 
+_CAPABILITIES = ("accept-bind-to-port", "multi-models")
+"""What the runtime can do that SageMaker asks of an image's labels."""
+
 _TEMPLATE_FAILURES = (
     TemplateError,
     ArithmeticError,
@@ -97,6 +100,7 @@ def render_files(
         "stages": stages,
         "apt": lock.apt,
         "steps": recipe.steps,
+        "runtime": recipe.runtime,
         "indexes": recipe.indexes,
         "env": tuple(recipe.env.items()),
         "labels": _labels(recipe, variant, lock),
@@ -130,9 +134,12 @@ def _labels(recipe: Recipe, variant: Variant, lock: VariantLock) -> tuple[tuple[
 
     ``io.twinforge.lock`` is the sha256 of all pins of Python and Debian packages.
 
-    Source: https://github.com/opencontainers/image-spec/blob/main/annotations.md
+    Source: https://github.com/opencontainers/image-spec/blob/main/annotations.md, and SageMaker's
+    developer guide, "Inference pipelines" and "Multi-model endpoints"
     """
+    runtime = {f"com.amazonaws.sagemaker.capabilities.{one}": "true" for one in _CAPABILITIES}
     pairs = {
+        **(runtime if recipe.runtime and recipe.runtime.predictor else {}),
         "io.twinforge.accelerator": variant.accelerator.name,
         "io.twinforge.cuda": variant.accelerator.cuda,
         "io.twinforge.lock": _lock_digest(lock),

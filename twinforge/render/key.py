@@ -48,6 +48,7 @@ def content_key(
     base_digest: str,
     program: tuple[ProgramFile, ...],
     uv_version: str,
+    runtime: tuple[ProgramFile, ...] = (),
 ) -> ContentKey:
     """Return the key of an image.
 
@@ -56,18 +57,25 @@ def content_key(
         base_digest: Of the base that the build really stands on.
         program: All files of the program.
         uv_version: Of the uv that installs the wheels: it writes their metadata.
+        runtime: All files of the built-in runtime, where the image has it.
     """
     layers = {name: text for name, text in files.items() if name.startswith("layers/")}
     contents: dict[str, object] = {
         "base": base_digest,
         "Dockerfile": files["Dockerfile"],
         "wheels": dict(sorted(layers.items())),
-        "program": [[file.path, file.executable, file.sha256] for file in sorted(program)],
+        "program": _files(program),
         "renderer": RENDERER,
         "uv": uv_version,
     }
+    if runtime:
+        contents["runtime"] = _files(runtime)
     parts = {name: _sha256(value) for name, value in contents.items()}
     return ContentKey(_sha256(parts), parts)
+
+
+def _files(files: tuple[ProgramFile, ...]) -> list[list[object]]:
+    return [[file.path, file.executable, file.sha256] for file in sorted(files)]
 
 
 def _sha256(value: object) -> str:

@@ -96,15 +96,22 @@ def plan_deployment(  # noqa: PLR0913 - an endpoint's parts, all by keyword
         startup_s=startup_s,
         hosting=hosting,
     )
-    guard = deployment_config(rollout or Rollout())
+    rollout = rollout or Rollout()
+    guard = deployment_config(rollout)
     if guard is not None and hosting.serverless is not None:
         message = "a serverless endpoint moves all its traffic at once"
         raise UsageError(message, hint="leave out --canary, --linear, --rolling and --alarm")
+    if rollout.keep_counts and hosting.serverless is not None:
+        message = "a serverless endpoint has no instances whose number could be kept"
+        raise UsageError(message, hint="leave out --keep-counts")
     name = str(config.parameters["EndpointConfigName"])
     mark = tags({ENDPOINT_TAG: endpoint, RECIPE_TAG: placements[0].selected.recipe})
     both = {"EndpointName": endpoint, "EndpointConfigName": name}
     create = Request("CreateEndpoint", {**both, "Tags": mark})
-    update = Request("UpdateEndpoint", {**both, **({"DeploymentConfig": guard} if guard else {})})
+    how: dict[str, object] = {"RetainAllVariantProperties": True} if rollout.keep_counts else {}
+    if guard is not None:
+        how["DeploymentConfig"] = guard
+    update = Request("UpdateEndpoint", {**both, **how})
     check_requests((*models, config, create, update))
     digests = digests_by_variant(
         config.parameters,

@@ -44,6 +44,8 @@ SERVERLESS_CONCURRENCY = 200
 
 _POOLS = 5
 _DIGEST_DIGITS = 12
+_FAILURES = "failures"
+"""The folder of what went wrong, below that of an asynchronous endpoint's answers."""
 _ALONE = "AllTraffic"
 """The name that SageMaker's own tools give to the only variant."""
 
@@ -70,7 +72,8 @@ class Hosting:
 
     Attributes:
         serverless: Without instances, or None.
-        async_output: The S3 address that answers are written to, or empty for a real-time endpoint.
+        async_output: The S3 address that answers are written to, and errors below ``failures``;
+            empty for a real-time endpoint.
         is_pool: Whether the instance types are one variant that takes the first with capacity,
             instead of a variant each.
         download_s: How long the model's download may take, or 0 for SageMaker's default.
@@ -170,7 +173,10 @@ def hosting_requests(  # noqa: PLR0913 - an endpoint's parts, all by keyword
         ]
     content: dict[str, object] = {"ProductionVariants": variants}
     if hosting.async_output:
-        content["AsyncInferenceConfig"] = {"OutputConfig": {"S3OutputPath": hosting.async_output}}
+        output = hosting.async_output.rstrip("/")
+        # without a failure path a request that failed would be waited for in vain
+        paths = {"S3OutputPath": hosting.async_output, "S3FailurePath": f"{output}/{_FAILURES}"}
+        content["AsyncInferenceConfig"] = {"OutputConfig": paths}
     slugs = " ".join(dict.fromkeys(placement.selected.variant for placement in placements))
     config = {
         "EndpointConfigName": named(endpoint, content_hash(content)),

@@ -204,7 +204,13 @@ def _operate(scope: Scope) -> list[dict[str, object]]:
 
 def _predict(scope: Scope) -> list[dict[str, object]]:
     endpoint = f"endpoint/{letters(scope.endpoint).lower()}"
-    return [_allow("Predict", ["sagemaker:InvokeEndpoint"], scope.arns("sagemaker", endpoint))]
+    asking = ["sagemaker:InvokeEndpoint", "sagemaker:InvokeEndpointAsync"]
+    statements = [_allow("Predict", asking, scope.arns("sagemaker", endpoint))]
+    if scope.buckets:  # requests to an asynchronous endpoint and their answers
+        statements.append(_allow("List", ["s3:ListBucket"], _buckets(scope, "")))
+        objects = ["s3:GetObject", "s3:PutObject"]
+        statements.append(_allow("Data", objects, _buckets(scope, "/*")))
+    return statements
 
 
 def _role(scope: Scope) -> list[dict[str, object]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from twinforge.errors import UsageError
 from twinforge.registry.releases import read_release
-from twinforge.sagemaker.select import Wish, select_variant
+from twinforge.sagemaker.select import Origin, Wish, select_variant
 
 if TYPE_CHECKING:
     from twinforge.compat.facts import Use
@@ -65,7 +65,7 @@ def image_uri(  # noqa: PLR0913 - the arguments of sagemaker.image_uris.retrieve
         release,
         instance_type,
         use=_USES[image_scope],
-        region=region or "",
+        origin=Origin(region or ""),
         wish=Wish(accelerator=accelerator or "", values=values),
     )
     return str(selected.pinned if digest else selected.reference)

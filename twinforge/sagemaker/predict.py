@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from twinforge.sagemaker.aws import Account, AwsService, asking
+from twinforge.sagemaker.pending import Pending
+from twinforge.sagemaker.place import Place
 
 if TYPE_CHECKING:
     from twinforge.sagemaker.aws import Service
@@ -93,6 +95,42 @@ class Endpoint:
             answer.get("ContentType", ""),
             answer.get("InvokedProductionVariant", ""),
             answer.get("CustomAttributes", ""),
+        )
+
+    def submit(
+        self,
+        address: str,
+        *,
+        content_type: str = CSV,
+        accept: str = "",
+        attributes: str = "",
+    ) -> Pending:
+        """Ask an asynchronous endpoint and return where its answer will be.
+
+        Args:
+            address: The S3 address of what is sent, up to 1 GB.
+            content_type: What it is.
+            accept: What the answer shall be, or empty for the container's choice.
+            attributes: Custom attributes, which the container sees as they are.
+
+        Raises:
+            UsageError: The address is none.
+            AwsRefusedError: The endpoint is not there, or is not asynchronous.
+            AwsError: AWS could not be used.
+        """
+        parameters: dict[str, object] = {
+            "EndpointName": self.name,
+            "InputLocation": str(Place.parse(address)),
+            "ContentType": content_type,
+        }
+        optional = {"Accept": accept, "CustomAttributes": attributes}
+        parameters |= {name: value for name, value in optional.items() if value}
+        answer = (self.service or self._connected).call("InvokeEndpointAsync", parameters)
+        failure = answer.get("FailureLocation", "")
+        return Pending(
+            answer.get("InferenceId", ""),
+            Place.parse(answer["OutputLocation"]),
+            Place.parse(failure) if failure else None,
         )
 
     @cached_property

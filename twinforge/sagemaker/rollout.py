@@ -29,12 +29,15 @@ class Rollout:
         share_percent: How much of the capacity moves in one step.
         bake_s: How long each step is watched before the next.
         alarms: CloudWatch alarms; one that goes off rolls the update back.
+        keep_counts: Whether variants keep the instances and the weight that they have, such as by
+            autoscaling, instead of those that the new config begins with.
     """
 
     strategy: Strategy = ""
     share_percent: int = 0
     bake_s: int = 300
     alarms: tuple[str, ...] = ()
+    keep_counts: bool = False
 
 
 def deployment_config(rollout: Rollout) -> dict[str, object] | None:

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from twinforge.compat.instances import InstanceType
+    from twinforge.model.matrix import Registry
     from twinforge.registry.releases import Release, ReleasedVariant
 
-__all__ = ["Selected", "Wish", "region_of", "select_variant"]
+__all__ = ["Origin", "Selected", "Wish", "region_of", "select_variant"]
 
 _CPU_ARCH = "amd64"
 """What images are built for."""
@@ -57,6 +58,48 @@ class Wish:
     def is_named(self) -> bool:
         """Whether somebody has named what it shall be."""
         return bool(self.accelerator or self.variant or self.serving)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an image is taken from, of the places that it was pushed to.
+
+    SageMaker runs images of ECR only, so that one elsewhere is taken only if there is no other.
+
+    Attributes:
+        region: The AWS region that it has to be in, or empty for any.
+        usual_region: The one to prefer if it is in several.
+        registry: The registry of the matrix that it has to be in, or None for any.
+    """
+
+    region: str = ""
+    usual_region: str = ""
+    registry: Registry | None = None
+
+    def holds(self, name: Reference, recipe: str) -> bool:
+        """Whether a repository is one of this origin's."""
+        region, found = region_of(name.host), self.registry
+        if self.region not in {"", region}:
+            return False
+        if found is None:
+            return True
+        if name.repository != found.repository.format(recipe=recipe):
+            return False
+        if found.kind == "oci":
+            return name.host == found.host
+        is_of_account = not found.account or name.host.startswith(f"{found.account}.")
+        return region in found.regions and is_of_account
+
+    def prefer(self, places: list[tuple[Reference, Digest]]) -> list[tuple[Reference, Digest]]:
+        """Return the best of several places that hold the image."""
+        in_ecr = [one for one in places if region_of(one[0].host)]
+        usual = [one for one in in_ecr if region_of(one[0].host) == self.usual_region]
+        return usual or in_ecr or places
+
+    def __str__(self) -> str:
+        region = f"region '{self.region}'" if self.region else ""
+        registry = f"registry '{self.registry.name}'" if self.registry else ""
+        return " and ".join(filter(None, (region, registry)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +137,12 @@ class Selected:
         }
 
 
-def select_variant(  # noqa: PLR0913 - what, on what, for what and where, all by keyword
+def select_variant(
     release: Release,
     instance: str,
     *,
     use: Use = "hosting",
-    region: str = "",
-    registry_host: str = "",
+    origin: Origin | None = None,
     wish: Wish | None = None,
 ) -> Selected:
     """Choose the best variant that works on an instance type.
@@ -112,8 +154,7 @@ def select_variant(  # noqa: PLR0913 - what, on what, for what and where, all by
         release: What was pushed.
         instance: The instance type, such as ``ml.m4.xlarge``.
         use: What SageMaker runs the image for.
-        region: Where it runs; may be empty when the image is in one place only.
-        registry_host: The registry to take it from, empty for any of the region.
+        origin: Where it is taken from; may be left out when the image is in one place only.
         wish: What narrows the choice.
 
     Raises:
@@ -132,7 +173,7 @@ def select_variant(  # noqa: PLR0913 - what, on what, for what and where, all by
     if not working:
         raise _refusal(release, machine, judged)
     best, answer = min(working, key=lambda pair: _rank(pair[0], pair[1], wish.order))
-    name, digest = _place(best, region, registry_host)
+    name, digest = _place(release.recipe, best, origin or Origin())
     return Selected(
         recipe=release.recipe,
         variant=best.slug,
@@ -248,29 +289,33 @@ def _why_not(answer: Answer) -> str:
     return f"{answer.reason}, the image is {_CPU_ARCH}" if is_of_arch else answer.reason
 
 
-def _place(variant: ReleasedVariant, region: str, host: str) -> tuple[Reference, Digest]:
+def _place(recipe: str, variant: ReleasedVariant, origin: Origin) -> tuple[Reference, Digest]:
     places = [
         (Reference.parse(name), Digest.parse(digest)) for name, digest in variant.digests.items()
     ]
     if not places:
         message = f"the variant '{variant.slug}' was not pushed anywhere"
         raise UsageError(message, hint="push it first")
-    found = [
-        (name, digest)
-        for name, digest in places
-        if host in {"", name.host} and region in {"", region_of(name.host)}
-    ]
-    where = ", ".join(region_of(name.host) or name.host for name, _ in places)
+    found = [one for one in places if origin.holds(one[0], recipe)]
     if not found:
-        asked = " and ".join(filter(None, (region and f"region '{region}'", host and f"'{host}'")))
-        message = f"the variant '{variant.slug}' is not in {asked}; it is in {where}"
+        where = _where(places)
+        message = f"the variant '{variant.slug}' is not in {origin}; it is in {where}"
         raise ImpossibleError(
             message, hint="SageMaker takes an image only from the region where it runs it"
         )
-    if len(found) > 1:
-        message = f"the variant '{variant.slug}' is in several places: {where}"
-        raise UsageError(message, hint="name the region or the registry")
-    return found[0]
+    best = origin.prefer(found)
+    if len(best) > 1:
+        message = f"the variant '{variant.slug}' is in several places: {_where(best)}"
+        raise UsageError(message, hint="name the one to take it from: --region, or --registry")
+    return best[0]
+
+
+def _where(places: list[tuple[Reference, Digest]]) -> str:
+    """Tell places as shortly as they differ: by region, or by the repository's whole name."""
+    regions = [region_of(name.host) or name.host for name, _ in places]
+    if len(set(regions)) == len(regions):
+        return ", ".join(regions)
+    return ", ".join(str(name) for name, _ in places)
 
 
 def _version_tag(variant: ReleasedVariant) -> str:

@@ -6,11 +6,14 @@ container lies in a named volume. Everything that is made carries a label and is
 
 from __future__ import annotations
 
+import tarfile
+import tempfile
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from docker.errors import NotFound
 from testcontainers.core.config import testcontainers_config
@@ -18,7 +21,8 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.docker_client import DockerClient
 
 from twinforge.errors import MissingToolError, SmokeError
-from twinforge.smoke.running import LOOPBACK, STOPPED, Running, asking
+from twinforge.smoke.confinement import BRIDGE, NO_NETWORK, Confinement
+from twinforge.smoke.running import LOOPBACK, STOPPED, Running, asking, read_entries
 
 if TYPE_CHECKING:
     import threading
@@ -28,8 +32,9 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
     from twinforge.engine.engine import Engine
+    from twinforge.smoke.modelfiles import Entry
 
-__all__ = ["LABEL", "Containers", "ImageFacts", "Mount", "open_containers"]
+__all__ = ["LABEL", "Bind", "Containers", "ImageFacts", "Mount", "open_containers"]
 
 LABEL = "io.twinforge.smoke"
 API_TIMEOUT_S = 120
@@ -46,6 +51,8 @@ class ImageFacts:
     entrypoint: tuple[str, ...]
     command: tuple[str, ...]
     path: tuple[str, ...]
+    user: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,15 @@ class Mount:
     """A named volume and the folder at which a container sees it."""
 
     volume: str
+    place: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """A folder of the engine's machine, and the place at which a container sees it."""
+
+    folder: Path
     place: str
     read_only: bool = False
 
@@ -87,6 +103,8 @@ class Containers:
             entrypoint=tuple(config.get("Entrypoint") or ()),
             command=tuple(config.get("Cmd") or ()),
             path=tuple(part for part in variables.get("PATH", "").split(":") if part),
+            user=config.get("User") or "",
+            labels=config.get("Labels") or {},
         )
 
     @contextmanager
@@ -100,25 +118,73 @@ class Containers:
             with asking(), suppress(NotFound):
                 volume.remove(force=True)
 
+    @contextmanager
+    def network(self) -> Iterator[str]:
+        """Make a network without a way out, give its name and remove it at the end.
+
+        Who is on it reaches nothing, neither names nor addresses outside; its containers' ports are
+        reached from the engine's machine at their own addresses.
+        """
+        with asking():
+            network = self._client.client.networks.create(
+                f"twinforge-smoke-{uuid4().hex[:12]}",
+                driver="bridge",
+                internal=True,
+                labels=self._labels,
+            )
+        try:
+            yield str(network.name)
+        finally:
+            with asking(), suppress(NotFound):
+                network.remove()
+
+    def fill(self, image_id: str, volume: str, place: str, folder: Path) -> None:
+        """Copy a folder's content into a volume, by way of a container that is never started.
+
+        Args:
+            image_id: Of any image.
+            volume: The volume.
+            place: Where the volume's users see it; its files belong to root.
+            folder: Whose content is copied.
+        """
+        with tempfile.TemporaryFile() as file:
+            with tarfile.open(fileobj=file, mode="w") as archive:
+                archive.add(folder, arcname=".", filter=_of_root)
+            file.seek(0)
+            with self.created(image_id, mounts=[Mount(volume, place)]) as container, asking():
+                container.put_archive(place, file)
+
+    @contextmanager
+    def created(self, image_id: str, *, mounts: Sequence[Mount | Bind] = ()) -> Iterator[Container]:
+        """Make a container that is not started, and remove it at the end."""
+        volumes = {_source(one): {"bind": one.place, "mode": _mode(one)} for one in mounts}
+        with asking():
+            container = self._client.client.containers.create(
+                image_id, ["train"], labels=self._labels, network=NO_NETWORK, volumes=volumes
+            )
+        try:
+            yield container
+        finally:
+            with asking(), suppress(NotFound):
+                container.remove(force=True, v=True)
+
     def find_programs(self, facts: ImageFacts, names: Sequence[str]) -> Mapping[str, str]:
         """Return where on the image's PATH each program is; those that are nowhere are absent.
 
         Nothing is run: an image need not have a shell, or ``which``.
         """
-        with asking():
-            container = self._client.client.containers.create(
-                facts.id, ["train"], labels=self._labels, network="none"
-            )
-            try:
-                found = {
-                    name: place
-                    for name in names
-                    for place in reversed([f"{folder}/{name}" for folder in facts.path])
-                    if _is_executable(container, place)
-                }
-            finally:
-                container.remove(force=True, v=True)
-        return found
+        with self.created(facts.id) as container, asking():
+            return {
+                name: place
+                for name in names
+                for place in reversed([f"{folder}/{name}" for folder in facts.path])
+                if _is_executable(container, place)
+            }
+
+    def entries(self, image_id: str, folder: str) -> tuple[Entry, ...]:
+        """Return what an image has below a folder, sorted; nothing where there is no such folder."""
+        with self.created(image_id) as container:
+            return read_entries(container, folder)
 
     @contextmanager
     def start(  # noqa: PLR0913 - the options of a container, all by keyword
@@ -130,8 +196,10 @@ class Containers:
         env: Mapping[str, str] | None = None,
         hostname: str = "",
         opt_ml: Path | None = None,
-        mounts: Sequence[Mount] = (),
+        mounts: Sequence[Mount | Bind] = (),
         port: int = 0,
+        published: int = 0,
+        confinement: Confinement | None = None,
     ) -> Iterator[Running]:
         """Start a container and remove it at the end.
 
@@ -142,17 +210,18 @@ class Containers:
             env: Further variables.
             hostname: Its name to itself; the engine's choice where empty.
             opt_ml: A folder whose content is at ``/opt/ml`` when it starts.
-            mounts: Volumes.
-            port: Of the container, to be published on loopback; without one it has no network.
+            mounts: Volumes and folders.
+            port: Of the container, that it is reached at; without one it has no network.
+            published: The port of loopback at which it is reached on ``bridge``; 0 for a free one.
+            confinement: What it may reach, write and use; ``bridge`` where it has a port and
+                nothing is said.
 
         Raises:
             SmokeError: The engine can't start it, such as when the program is not there, or a stop
                 was asked for.
         """
-        options: dict[str, Any] = {
-            "network": "bridge" if port else "none",
-            "labels": self._labels,
-        }
+        confined = confinement or Confinement(network=BRIDGE if port else NO_NETWORK)
+        options: dict[str, Any] = {"labels": self._labels, **confined.options()}
         if entrypoint:
             options["entrypoint"] = list(entrypoint)
         if hostname:
@@ -168,36 +237,45 @@ class Containers:
             env=dict(env or {}),
         ).with_kwargs(**options)
         container.image = image_id  # without the prefix that a user's configuration may add
-        if port:
+        if port and confined.network == BRIDGE:
             # Its annotation knows only port numbers; docker-py takes the address too.
             ports = cast("dict[str, Any]", container.ports)
-            ports[f"{port}/tcp"] = (LOOPBACK, None)
+            ports[f"{port}/tcp"] = (LOOPBACK, published or None)
         for mount in mounts:
-            container.with_volume_mapping(
-                mount.volume, mount.place, "ro" if mount.read_only else "rw"
-            )
+            container.with_volume_mapping(_source(mount), mount.place, _mode(mount))
+        for folder, settings in confined.folders_in_memory().items():
+            container.with_tmpfs_mount(folder, settings)
         if opt_ml is not None:
             container.with_copy_into_container(opt_ml, "/opt")
         started = time.monotonic()
         try:
             with asking():
                 container.start()
-                published = self._published(container, port) if port else 0
+                host, reached = self._reached_at(container, port, confined.network)
             yield Running(
                 container.get_wrapped_container(),
                 started=started,
-                port=published,
+                port=reached,
                 cancelled=self._cancelled,
+                host=host,
             )
         finally:
             with asking(), suppress(NotFound):
                 container.stop()
 
-    def _published(self, container: DockerContainer, port: int) -> int:
-        try:
-            return int(self._client.port(container.get_container_id(), port))
-        except ConnectionError:  # it ended already, and its port went with it
-            return 0
+    def _reached_at(self, container: DockerContainer, port: int, network: str) -> tuple[str, int]:
+        """Return the address and port at which a port is reached; port 0 where it is not."""
+        if not port or network == NO_NETWORK:
+            return LOOPBACK, 0
+        if network == BRIDGE:
+            try:
+                return LOOPBACK, int(self._client.port(container.get_container_id(), port))
+            except ConnectionError:  # it ended already, and its port went with it
+                return LOOPBACK, 0
+        wrapped = container.get_wrapped_container()
+        wrapped.reload()
+        address = wrapped.attrs["NetworkSettings"]["Networks"][network]["IPAddress"]
+        return (address, port) if address else (LOOPBACK, 0)
 
 
 @contextmanager
@@ -255,3 +333,17 @@ def _is_executable(container: Container, place: str) -> bool:
             return bool(stat["mode"] & EXECUTABLE) and not stat["mode"] & _IS_DIRECTORY
         place = stat["linkTarget"]
     return False
+
+
+def _source(mount: Mount | Bind) -> str:
+    return mount.volume if isinstance(mount, Mount) else str(mount.folder)
+
+
+def _mode(mount: Mount | Bind) -> str:
+    return "ro" if mount.read_only else "rw"
+
+
+def _of_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = "root"
+    return member

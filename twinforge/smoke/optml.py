@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from twinforge.errors import SmokeError
@@ -18,7 +19,16 @@ if TYPE_CHECKING:
 
     from twinforge.model.recipe import TrainSmoke
 
-__all__ = ["HOST_NAME", "TRAIN_ENV", "write_broken_job", "write_job", "write_opt_ml"]
+__all__ = [
+    "HOST_NAME",
+    "TRAIN_ENV",
+    "UNKNOWN_HYPERPARAMETER",
+    "write_broken_job",
+    "write_changed_job",
+    "write_job",
+    "write_job_without_channels",
+    "write_opt_ml",
+]
 
 HOST_NAME = "algo-1"
 _GROUP = "homogeneousCluster"
@@ -76,6 +86,19 @@ def write_broken_job(folder: Path, train: TrainSmoke) -> None:
     """Write the tree of a job that can't succeed: no channels, an unknown hyperparameter."""
     hyperparameters = {**train.hyperparameters, **UNKNOWN_HYPERPARAMETER}
     write_opt_ml(folder, hyperparameters=hyperparameters, channels={})
+
+
+def write_changed_job(
+    folder: Path, train: TrainSmoke, root: Path, *, hyperparameters: Mapping[str, str]
+) -> None:
+    """Write the tree of the job that a recipe declares, with more or other hyperparameters."""
+    changed = {**train.hyperparameters, **hyperparameters}
+    write_job(folder, replace(train, hyperparameters=changed), root)
+
+
+def write_job_without_channels(folder: Path, train: TrainSmoke) -> None:
+    """Write the tree of the job that a recipe declares, without its channels."""
+    write_opt_ml(folder, hyperparameters=train.hyperparameters, channels={})
 
 
 def _channel() -> dict[str, str]:

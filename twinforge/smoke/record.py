@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from twinforge.errors import SmokeError
 from twinforge.events import Event, State
-from twinforge.smoke.contract import NOT_RUN, Check, required_checks
+from twinforge.smoke.contract import NOT_RUN, Check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from twinforge.events import Listener
-    from twinforge.model.recipe import Smoke
+    from twinforge.smoke.contract import Asked
 
 __all__ = ["Record"]
 
@@ -22,12 +22,28 @@ NOT_A_PASS = "a check that did not run is not a pass"  # noqa: S105 - no passwor
 
 
 class Record:
-    """The checks of one image; the log file is begun anew with it."""
+    """The checks of one image; the log file is begun anew with it.
 
-    def __init__(self, variant_id: str, smoke: Smoke, listener: Listener, log: Path) -> None:
+    Args:
+        variant_id: Names the image in events.
+        asked: The checks that are to be done.
+        listener: Is told of every check.
+        log: The log file.
+        silent: Whether the recipe declares nothing that could be checked.
+    """
+
+    def __init__(
+        self,
+        variant_id: str,
+        asked: Sequence[Asked],
+        listener: Listener,
+        log: Path,
+        *,
+        silent: bool = False,
+    ) -> None:
         self._variant_id = variant_id
-        self._required = required_checks(smoke)
-        self._declares = smoke.train is not None or bool(smoke.invocations)
+        self._asked = {one.id: one for one in asked}
+        self._silent = silent
         self._listener = listener
         self._log = log
         self._checks: dict[str, Check] = {}
@@ -36,44 +52,64 @@ class Record:
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        """All checks that are required, in order; those that did not run have not passed."""
+        """All checks that were asked for, in order; those that did not run have not passed."""
         failed = next((name for name, check in self._checks.items() if not check.passed), "")
-        why = f"'{failed}' did not pass" if self._declares else "the recipe declares no smoke"
+        why = "the recipe declares no smoke" if self._silent else f"'{failed}' did not pass"
         return tuple(
-            self._checks.get(name) or Check(name, passed=False, detail=_not_run(why), seconds=0.0)
-            for name in self._required
+            self._checks.get(name) or self._verdict(name, "", passed=False, why_not=why)
+            for name in self._asked
         )
 
-    def can_run(self, name: str, needs: Sequence[str]) -> bool:
+    def lacks(self, name: str) -> str:
+        """Return what of that which a check needs did not pass; empty where it can run."""
+        needs = self._asked[name].rule.needs
+        lacking = [
+            one.id
+            for one in self._asked.values()
+            if one.rule.id in needs and not self.has_passed(one.id)
+        ]
+        return lacking[0] if lacking else ""
+
+    def can_run(self, name: str) -> bool:
         """Whether all that a check needs has passed; if not, it is written down as not run."""
-        lacking = [need for need in needs if not self._has_passed(need)]
+        lacking = self.lacks(name)
         if lacking:
-            why = f"it needs '{lacking[0]}', which did not pass"
-            self._add(Check(name, passed=False, detail=_not_run(why), seconds=0.0))
+            why = f"it needs '{lacking}', which did not pass"
+            self._add(self._verdict(name, "", passed=False, why_not=why))
         return not lacking
 
-    def check(self, name: str, step: Callable[[], str], *, needs: Sequence[str] = ()) -> None:
+    def check(self, name: str, step: Callable[[], str]) -> None:
         """Do a check: ``step`` returns what was right, or raises SmokeError with what was not."""
-        if not self.can_run(name, needs):
+        if not self.can_run(name):
             return
         started = time.monotonic()
         try:
             detail, passed = step(), True
         except SmokeError as error:
             detail, passed = error.message, False
-        self._add(Check(name, passed, detail, time.monotonic() - started))
+        seconds = time.monotonic() - started
+        self._add(self._verdict(name, detail, passed=passed, seconds=seconds))
 
     def log(self, name: str, output: str) -> None:
         """Append what a container printed."""
         with self._log.open("a", encoding="utf-8") as file:
             file.write(f"== {name} ==\n{output.rstrip()}\n")
 
-    def _has_passed(self, name: str) -> bool:
+    def _verdict(
+        self, name: str, detail: str, *, passed: bool, seconds: float = 0.0, why_not: str = ""
+    ) -> Check:
+        text = f"{NOT_RUN}: {why_not}; {NOT_A_PASS}" if why_not else detail
+        return Check(name, passed, text, seconds, self._asked[name].severity)
+
+    def has_passed(self, name: str) -> bool:
+        """Whether a check ran and passed."""
         return name in self._checks and self._checks[name].passed
 
     def _add(self, check: Check) -> None:
         self._checks[check.id] = check
         verdict = "passed" if check.passed else "failed"
+        if not check.passed and check.is_good:
+            verdict = "warning"
         self.log(check.id, f"{verdict}: {check.detail}")
         self._listener(
             Event(
@@ -82,10 +118,6 @@ class Record:
                 state=State.PROGRESS,
                 text=check.id,
                 done=len(self._checks),
-                total=len(self._required),
+                total=len(self._asked),
             )
         )
-
-
-def _not_run(why: str) -> str:
-    return f"{NOT_RUN}: {why}; {NOT_A_PASS}"

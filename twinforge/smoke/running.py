@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
     from docker.models.containers import Container
 
-__all__ = ["LOOPBACK", "STOPPED", "Running", "asking"]
+__all__ = ["LOOPBACK", "STOPPED", "Running", "asking", "read_entries"]
 
 LOOPBACK = "127.0.0.1"
 POLL_S = 0.05
+_ENDED = 409
+_NOT_RUNNING = (404, 409, 500)  # how engines say that there are no processes to list
 STOPPED = "the smoke was stopped"
 
 
@@ -31,11 +33,18 @@ class Running:
     """A container that was started."""
 
     def __init__(
-        self, container: Container, *, started: float, port: int, cancelled: threading.Event
+        self,
+        container: Container,
+        *,
+        started: float,
+        port: int,
+        cancelled: threading.Event,
+        host: str = LOOPBACK,
     ) -> None:
         self._container = container
         self._started = started
         self._port = port
+        self._host = host
         self._cancelled = cancelled
 
     @property
@@ -45,8 +54,13 @@ class Running:
 
     @property
     def url(self) -> str:
-        """Where its published port is reached from here."""
-        return f"http://{LOOPBACK}:{self._port}"
+        """Where its port is reached from here."""
+        return f"http://{self._host}:{self._port}"
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where its port is reached from here, for sockets."""
+        return self._host, self._port
 
     def exit_status(self) -> int | None:
         """Return its exit status, or None while it runs."""
@@ -72,9 +86,30 @@ class Running:
             raise SmokeError(STOPPED)
 
     def terminate(self) -> None:
-        """Send SIGTERM to its first process."""
+        """Send SIGTERM to its first process; nothing where it has ended."""
         with asking():
-            self._container.kill(signal="SIGTERM")
+            try:
+                self._container.kill(signal="SIGTERM")
+            except APIError as error:
+                if error.status_code != _ENDED:
+                    raise
+
+    def processes(self) -> tuple[str, ...]:
+        """Return the command lines of what runs in it, its first process first; none when it ended."""
+        with asking():
+            try:
+                table = self._container.top(ps_args="-eo pid,args")
+            except APIError as error:
+                if error.status_code in _NOT_RUNNING:
+                    return ()
+                raise
+        return tuple(str(row[-1]) for row in table["Processes"] or ())
+
+    def changes(self) -> tuple[str, ...]:
+        """Return the paths that are other than in its image, sorted; mounts are not looked into."""
+        with asking():
+            found = self._container.diff() or []
+        return tuple(sorted(str(change["Path"]) for change in found))
 
     def logs(self) -> str:
         """Return all that it printed, in the order in which it did."""
@@ -83,36 +118,21 @@ class Running:
 
     def entries(self, folder: str) -> tuple[Entry, ...]:
         """Return what lies below a folder, sorted; nothing where there is no such folder."""
-        with self._archive(folder) as archive:
-            members = archive.getmembers() if archive else []
-        return tuple(sorted(_entry(member) for member in members if "/" in member.name))
+        return read_entries(self._container, folder)
 
     def read_text(self, path: str) -> str | None:
         """Return a file as text, or None where there is none."""
-        with self._archive(path) as archive:
+        with _archive(self._container, path) as archive:
             member = archive.next() if archive else None
             file = archive.extractfile(member) if archive and member else None
             return file.read().decode(errors="replace") if file else None
 
-    @contextmanager
-    def _archive(self, path: str) -> Iterator[tarfile.TarFile | None]:
-        with tempfile.TemporaryFile() as file:
-            if not self._download(path, file):
-                yield None
-                return
-            file.seek(0)
-            with tarfile.open(fileobj=file) as archive:
-                yield archive
 
-    def _download(self, path: str, file: IO[bytes]) -> bool:
-        with asking():
-            try:
-                chunks, _ = self._container.get_archive(path)
-            except NotFound:
-                return False
-            for chunk in chunks:
-                file.write(chunk)
-        return True
+def read_entries(container: Container, folder: str) -> tuple[Entry, ...]:
+    """Return what lies below a folder of a container, sorted; nothing where there is none."""
+    with _archive(container, folder) as archive:
+        members = archive.getmembers() if archive else []
+    return tuple(sorted(_entry(member) for member in members if "/" in member.name))
 
 
 @contextmanager
@@ -138,3 +158,25 @@ def _entry(member: tarfile.TarInfo) -> Entry:
         kind = "link"
     path = member.name.partition("/")[2]
     return Entry(path, kind, member.size, member.mtime)
+
+
+@contextmanager
+def _archive(container: Container, path: str) -> Iterator[tarfile.TarFile | None]:
+    with tempfile.TemporaryFile() as file:
+        if not _download(container, path, file):
+            yield None
+            return
+        file.seek(0)
+        with tarfile.open(fileobj=file) as archive:
+            yield archive
+
+
+def _download(container: Container, path: str, file: IO[bytes]) -> bool:
+    with asking():
+        try:
+            chunks, _ = container.get_archive(path)
+        except NotFound:
+            return False
+        for chunk in chunks:
+            file.write(chunk)
+    return True

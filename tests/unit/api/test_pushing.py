@@ -7,7 +7,7 @@ import pytest
 
 from twinforge.api import pushing
 from twinforge.api.building import BuildOptions, build, plan
-from twinforge.api.checks import checks_digest
+from twinforge.api.checks import checks_digests
 from twinforge.api.pushing import PushOptions, plan_push, push
 from twinforge.build.ledger import Smoked
 from twinforge.errors import SmokeError, UsageError
@@ -55,7 +55,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
 def smoke(world: World, *selectors: str, passed: bool = True) -> None:
     workspace = world.workspace
     for node in plan(workspace, world.variants(*selectors), BuildOptions()).nodes:
-        checks = checks_digest(workspace, workspace.project.recipe(node.variant.recipe))
+        checks = checks_digests(workspace, [node.variant])[node.variant.id]
         workspace.ledger.record_smoke(node.image_id, Smoked(passed, checks, 1.0, 2.0))
 
 

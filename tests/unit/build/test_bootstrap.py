@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,6 +45,14 @@ def test_packages_are_included_with_their_pins() -> None:
     included = [word for word in argv if word.startswith("--include=")]
     assert included == ["--include=python3", "--include=ca-certificates=1.2-3"]
     assert argv[-2:] == ("bookworm", "-")
+
+
+def test_components_are_asked_for_where_the_base_declares_some() -> None:
+    assert "--components=main" in render_argv(SOURCE, mirrors=None, target="-")
+    source = replace(SOURCE, components=("main", "non-free"))
+    argv = render_argv(source, mirrors=MIRRORS, target="-")
+    assert "--components=main,non-free" in argv
+    assert all(line.endswith(" main non-free") for line in argv if line.startswith("deb "))
 
 
 def test_licences_stay_when_documentation_goes() -> None:

@@ -37,6 +37,18 @@ deb https://mirror.example/debian-security bookworm-security main
 """
 
 
+def test_components_of_a_base_stand_in_every_line_of_its_sources() -> None:
+    mirrors = Mirrors("http://m.example/debian", "http://m.example/debian-security")
+    lines = render_sources(
+        DEBIAN, "bookworm", snapshot="", mirrors=mirrors, components=("main", "non-free")
+    )
+    assert [line.rpartition("/")[2].split()[1:] for line in lines] == [
+        ["bookworm", "main", "non-free"],
+        ["bookworm-updates", "main", "non-free"],
+        ["bookworm-security", "main", "non-free"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "scheme"),
     [(DEB822, "http"), (ONE_LINE, "https"), (f"{DEB822}\n\n{ONE_LINE}", "https")],

@@ -129,17 +129,31 @@ def test_two_checkouts_with_other_times_and_modes_are_staged_to_the_same_bytes(
     assert listing(staged[0]) == listing(staged[1])
 
 
-def test_a_staged_program_has_fixed_modes_and_times(tmp_path: Path) -> None:
+def test_a_staged_program_has_fixed_modes_and_its_folders_a_fixed_time(tmp_path: Path) -> None:
     folder = write(tmp_path / "program")
     staged = stage_program(folder, read_program(folder), tmp_path / "staged" / "digits")
-    assert listing(staged) == [
-        (".", 0o755, EPOCH, b""),
-        ("program", 0o755, EPOCH, b""),
-        ("program/lib", 0o755, EPOCH, b""),
-        ("program/lib/model.py", 0o644, EPOCH, b"x = 1\n"),
-        ("program/serve", 0o755, EPOCH, b"#!/bin/sh\n"),
-        ("program/train", 0o755, EPOCH, b"#!/bin/sh\n"),
+    found = listing(staged)
+    assert [(path, mode, content) for path, mode, _, content in found] == [
+        (".", 0o755, b""),
+        ("program", 0o755, b""),
+        ("program/lib", 0o755, b""),
+        ("program/lib/model.py", 0o644, b"x = 1\n"),
+        ("program/serve", 0o755, b"#!/bin/sh\n"),
+        ("program/train", 0o755, b"#!/bin/sh\n"),
     ]
+    assert [time for path, mode, time, _ in found if mode == 0o755][:3] == [EPOCH] * 3
+
+
+def test_a_change_that_keeps_a_file_s_size_changes_its_time_by_which_the_engine_sees_it(
+    tmp_path: Path,
+) -> None:
+    def staged_time(text: str) -> int:
+        folder = write(tmp_path / text)
+        (folder / "lib/model.py").write_text(text, "utf-8")
+        staged = stage_program(folder, read_program(folder), tmp_path / "staged" / text)
+        return (staged / "program/lib/model.py").stat().st_mtime_ns
+
+    assert len({staged_time(text) for text in ("x = 1", "x = 2", "x = 3")}) == 3
 
 
 def test_what_is_staged_already_is_not_copied_again(tmp_path: Path) -> None:
@@ -157,7 +171,13 @@ def test_a_build_that_was_second_takes_the_copy_of_the_first(
     folder = write(tmp_path / "program")
     files = read_program(folder)
     into = stage_program(folder, files, tmp_path / "staged" / "digits")
-    monkeypatch.setattr(type(into), "exists", lambda path: path != into)
+    asked: list[Path] = []
+
+    def exists(path: Path) -> bool:
+        asked.append(path)
+        return asked != [into]  # it appears between the look and the renaming
+
+    monkeypatch.setattr(type(into), "exists", exists)
     assert stage_program(folder, files, into) == into
     assert [path.name for path in into.parent.iterdir()] == ["digits"]
 

@@ -30,6 +30,7 @@ def test_what_a_check_found_is_json_for_a_machine(run: Run, world: World) -> Non
         "problems": [],
         "warnings": [],
         "conditions": [],
+        "shelved": [],
     }
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from twinforge.lock.checksum import base_checksum, inputs_checksum
+from twinforge.model.cuda import CudaLibraries, CudaLibrary
 from twinforge.model.matrix import Bootstrap
 from twinforge.model.place import Place
 from twinforge.model.recipe import AptPackage, SystemPackages
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 TWIN = {"cpu": "xgboost-cpu", "cuda": "xgboost"}
 PAIR = {"cpu": "", "cu129": "12.9"}
+LIBRARIES = CudaLibraries((CudaLibrary("cublas", Place("x", 1, 1)),), dev=False)
 CHECKSUM_BEFORE_OVERRIDES = "8265f8a18d9fd1d1db685611f862b2edc9ddeed1d94a05754dee712f3c58cad8"
 
 
@@ -69,15 +71,38 @@ def test_what_the_matrix_says_changes_it(make_recipe: Recipes, make_variants: Va
     pair = make_variants(PAIR)
     snapshot = replace(pair[0].base, source=Bootstrap("bookworm", "20260101T000000Z", ()))
     image = replace(pair[0].base, source=Reference.parse("debian:12"))
+    source = Bootstrap("bookworm", "", (), ("main", "non-free"))
+    components = replace(pair[0].base, source=source)
+    with_libraries = replace(pair[1].accelerator, libraries=LIBRARIES)
     others = [
         make_variants({"cpu": ""}),
         make_variants(PAIR, pythons=("3.12",)),
         make_variants(PAIR, packages=(AptPackage("libcudnn8", "8.9"),)),
         tuple(replace(one, base=snapshot) for one in pair),
         tuple(replace(one, base=image) for one in pair),
+        tuple(replace(one, base=components) for one in pair),
+        tuple(replace(one, accelerator=with_libraries) for one in pair),
     ]
     checksums = {checksum(recipe, variants) for variants in [pair, *others]}
     assert len(checksums) == 1 + len(others)
+
+
+def test_libraries_of_cuda_and_what_stays_out_change_it_only_where_they_are_asked_for(
+    make_recipe: Recipes, make_variants: Variants
+) -> None:
+    recipe, pair = make_recipe("numpy", TWIN), make_variants(PAIR)
+    plain = checksum(recipe, pair)
+    with_libraries = replace(recipe, cuda=LIBRARIES)
+    other_cudnn = replace(pair[1], accelerator=replace(pair[1].accelerator, cudnn="9.1"))
+    changed = [
+        checksum(replace(recipe, without={"nvidia-cublas-cu12": "apt"}), pair),
+        checksum(with_libraries, pair),
+        checksum(replace(recipe, cuda=replace(LIBRARIES, dev=True)), pair),
+        checksum(with_libraries, [pair[0], other_cudnn]),
+    ]
+    assert len({plain, *changed}) == 1 + len(changed)
+    assert checksum(with_libraries, pair[:1]) == checksum(recipe, pair[:1])
+    assert checksum(recipe, [pair[0], other_cudnn]) == plain
 
 
 def test_a_bases_checksum_follows_its_source_only(make_variants: Variants) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -56,8 +56,9 @@ class World:
 
     packages: Mapping[str, Mapping[str, Sequence[str]]]
     asked: list[tuple[tuple[str, ...], tuple[str, ...], Target]] = field(default_factory=list)
+    left_out: list[tuple[str, ...]] = field(default_factory=list)
 
-    def compile(
+    def compile(  # noqa: PLR0913 - as the protocol has it
         self,
         requirements: Sequence[str],
         constraints: Sequence[str],
@@ -65,8 +66,10 @@ class World:
         *,
         preferences: Mapping[str, str],
         indexes: Sequence[str],
+        without: Sequence[str] = (),
     ) -> tuple[Resolved, ...] | Conflict:
         del indexes
+        self.left_out.append(tuple(without))
         self.asked.append((tuple(requirements), tuple(constraints), target))
         limits = [Requirement(text) for text in constraints]
         chosen = self._search([Requirement(text) for text in requirements], limits, preferences, {})
@@ -354,6 +357,32 @@ def test_a_direct_url_is_refused_with_its_line(
         locked(World(BOOST), recipe, make_variants(PAIR))
 
 
+def test_what_stays_out_reaches_the_resolver_in_every_question(
+    make_recipe: Recipes, make_variants: Variants
+) -> None:
+    world = World(BOOST)
+    recipe = replace(make_recipe("numpy", TWIN), without={"b": "reason", "a": "reason"})
+    locked(world, recipe, make_variants(PAIR))
+    assert set(world.left_out) == {("a", "b")}
+
+
+def test_siblings_ask_the_indexes_of_all_of_them(
+    make_recipe: Recipes, make_variants: Variants, make_override: Overrides
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    class Listening(World):
+        def compile(self, *args: Any, indexes: Sequence[str], **kwargs: Any) -> Any:
+            asked.append(tuple(indexes))
+            return super().compile(*args, indexes=indexes, **kwargs)
+
+    cpu, cuda = make_variants(PAIR)
+    own = replace(make_override(), indexes=("https://cpu.example/simple",))
+    recipe = make_recipe("numpy", TWIN, indexes=("https://all.example/simple",))
+    locked(Listening(BOOST), recipe, [replace(cpu, overrides=(own,)), cuda])
+    assert set(asked) == {("https://all.example/simple", "https://cpu.example/simple")}
+
+
 def test_system_packages_of_the_accelerator_reach_cuda_variants_only(
     make_recipe: Recipes, make_variants: Variants
 ) -> None:
@@ -425,7 +454,7 @@ def test_a_resolver_that_breaks_parity_is_caught(
     make_recipe: Recipes, make_variants: Variants
 ) -> None:
     class Careless(World):
-        def compile(
+        def compile(  # noqa: PLR0913 - as the protocol has it
             self,
             requirements: Sequence[str],
             constraints: Sequence[str],
@@ -433,9 +462,15 @@ def test_a_resolver_that_breaks_parity_is_caught(
             *,
             preferences: Mapping[str, str],
             indexes: Sequence[str],
+            without: Sequence[str] = (),
         ) -> tuple[Resolved, ...] | Conflict:
             found = super().compile(
-                requirements, constraints, target, preferences=preferences, indexes=indexes
+                requirements,
+                constraints,
+                target,
+                preferences=preferences,
+                indexes=indexes,
+                without=without,
             )
             if isinstance(found, Conflict) or "boost" not in requirements:
                 return found

@@ -24,7 +24,7 @@ def two() -> Project:
 
 def test_the_shipped_project_has_no_problem() -> None:
     project = load_project(ROOT)
-    assert [variant.id for variant in project.variants] == [
+    assert [variant.id for variant in project.variants if variant.recipe == "digits"] == [
         "digits/cpu-py3.11-debian12",
         "digits/cu129-py3.11-debian12",
     ]

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 Kind = Literal["recipe", "matrix"]
 KINDS: list[Kind] = ["recipe", "matrix"]
 GOOD: list[tuple[Kind, Path]] = [
-    ("recipe" if path.parent.name == "recipes" else "matrix", path)
+    ("matrix" if path.name == "matrix.yaml" else "recipe", path)
     for project in [ROOT, *sorted((ROOT / "tests/projects").glob("good-*"))]
     for path in [project / "matrix.yaml", *sorted(project.glob("recipes/*.yaml"))]
 ]

@@ -13,14 +13,8 @@ from twinforge.errors import RegistryError, RegistryRefusedError
 from twinforge.events import Event, State, ignore
 from twinforge.model.matrix import Registry
 from twinforge.model.place import Place
-from twinforge.registry.ecr import (
-    AwsAccess,
-    Tags,
-    ensure_repository,
-    fetch_login,
-    prepare_targets,
-    reach_targets,
-)
+from twinforge.registry.ecr import ensure_repository, fetch_login, prepare_targets, reach_targets
+from twinforge.registry.items import AwsAccess, Tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from twinforge.events import Event, ignore
 from twinforge.model.matrix import Access, Lifecycle, Registry
 from twinforge.model.place import Place
 from twinforge.registry import repositories
-from twinforge.registry.aws import AwsAccess
+from twinforge.registry.items import AwsAccess
 from twinforge.registry.lifecycle import render_lifecycle
 from twinforge.registry.repositories import Change, Wanted, apply_plan, plan_regions
 from twinforge.registry.running import read_running

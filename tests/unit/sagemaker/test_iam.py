@@ -21,6 +21,7 @@ NOT_OPERATIONS = {  # actions of IAM that no API operation bears the name of
     "iam:PassRole",
     "s3:ListBucket",
     "sagemaker:InvokeEndpoint",
+    "sagemaker:InvokeEndpointAsync",  # of another service's model
 }
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.fakes.sagemaker import REGION, FakeSageMaker
+from tests.fakes.account import REGION
+from tests.fakes.sagemaker import FakeSageMaker
 from tests.fakes.wire import RefusedError, model, problems
 from tests.unit.sagemaker.test_hosting import CPU, GPU, MODEL_DATA, ROLE
 from twinforge.errors import AwsError, AwsRefusedError, DeployError, TwinforgeError

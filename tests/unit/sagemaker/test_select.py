@@ -8,17 +8,18 @@ import pytest
 
 from twinforge.compat.verdict import Verdict
 from twinforge.errors import ImpossibleError, UnknownError, UsageError
-from twinforge.model.matrix import Accelerator, Base, Bootstrap
+from twinforge.model.matrix import Accelerator, Base, Bootstrap, Registry
 from twinforge.model.place import Place
 from twinforge.model.variant import Variant
 from twinforge.registry.releases import Release, ReleasedVariant, write_release
 from twinforge.sagemaker.image_uri import image_uri
-from twinforge.sagemaker.select import Wish, region_of, select_variant, slug_part
+from twinforge.sagemaker.select import Origin, Wish, region_of, select_variant, slug_part
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 DUBLIN = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+PLACE = Place("matrix.yaml", 1, 1)
 VIRGINIA = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 
 
@@ -130,16 +131,59 @@ def test_a_pair_that_no_data_decides_is_unknown() -> None:
 def test_the_region_chooses_the_registry_and_the_digest() -> None:
     places = {f"{VIRGINIA}/ml/digits": f"sha256:{'d' * 64}", **CPU.digests}
     release = Release("digits", (replace(CPU, digests=places),))
-    got = select_variant(release, "ml.m4.xlarge", region="us-east-1")
+    got = select_variant(release, "ml.m4.xlarge", origin=Origin("us-east-1"))
     assert str(got.pinned) == f"{VIRGINIA}/ml/digits@sha256:{'d' * 64}"
-    assert select_variant(release, "ml.m4.xlarge", registry_host=DUBLIN).pinned.host == DUBLIN
+    usual = Origin(usual_region="eu-west-1")
+    assert select_variant(release, "ml.m4.xlarge", origin=usual).pinned.host == DUBLIN
     with pytest.raises(UsageError, match="is in several places: us-east-1, eu-west-1"):
         select_variant(release, "ml.m4.xlarge")
 
 
+def test_what_is_in_ecr_goes_before_what_sagemaker_can_not_run() -> None:
+    places = {"localhost:5000/staging/digits": f"sha256:{'d' * 64}", **CPU.digests}
+    release = Release("digits", (replace(CPU, digests=places),))
+    assert select_variant(release, "ml.m4.xlarge").pinned.host == DUBLIN
+
+
+def test_of_two_registries_in_one_region_one_has_to_be_named() -> None:
+    def registry(name: str, path: str, account: str = "", kind: str = "ecr") -> Registry:
+        regions = ("eu-west-1",) if kind == "ecr" else ()
+        host = "localhost:5000" if kind == "oci" else ""
+        return Registry(
+            kind, host, account, regions, path, place=PLACE, name=name, scan_on_push=False
+        )
+
+    other = DUBLIN.replace("123456789012", "999999999999")
+    places = {
+        f"{DUBLIN}/staging/digits": f"sha256:{'d' * 64}",
+        f"{DUBLIN}/ml/digits": f"sha256:{'e' * 64}",
+        f"{other}/ml/digits": f"sha256:{'f' * 64}",
+        "localhost:5000/ml/digits": f"sha256:{'0' * 64}",
+    }
+    release = Release("digits", (replace(CPU, digests=places),))
+
+    def chosen(registry: Registry) -> str:
+        return str(select_variant(release, "ml.m4.xlarge", origin=Origin(registry=registry)).pinned)
+
+    assert chosen(registry("staging", "staging/{recipe}")) == (
+        f"{DUBLIN}/staging/digits@sha256:{'d' * 64}"
+    )
+    production = registry("production", "ml/{recipe}", "999999999999")
+    assert chosen(production) == f"{other}/ml/digits@sha256:{'f' * 64}"
+    local = registry("local", "ml/{recipe}", kind="oci")
+    assert chosen(local) == f"localhost:5000/ml/digits@sha256:{'0' * 64}"
+    with pytest.raises(UsageError) as got:
+        select_variant(release, "ml.m4.xlarge")
+    assert got.value.message.endswith(
+        f"is in several places: {DUBLIN}/staging/digits, {DUBLIN}/ml/digits, {other}/ml/digits"
+    )
+    with pytest.raises(ImpossibleError, match="is not in registry 'next'; it is in"):
+        chosen(registry("next", "next/{recipe}"))
+
+
 def test_an_image_of_another_region_is_refused_with_the_regions_where_it_is() -> None:
     with pytest.raises(ImpossibleError) as got:
-        select_variant(PAIR, "ml.m4.xlarge", region="us-east-1")
+        select_variant(PAIR, "ml.m4.xlarge", origin=Origin("us-east-1"))
     assert got.value.message == (
         "the variant 'cpu-py3.11-debian12' is not in region 'us-east-1'; it is in eu-west-1"
     )
@@ -150,7 +194,7 @@ def test_a_registry_that_is_not_ecr_is_in_no_region() -> None:
     release = Release("digits", (replace(CPU, digests=places),))
     assert select_variant(release, "ml.m4.xlarge").pinned.host == "localhost:5000"
     with pytest.raises(ImpossibleError, match="it is in localhost:5000"):
-        select_variant(release, "ml.m4.xlarge", region="eu-west-1")
+        select_variant(release, "ml.m4.xlarge", origin=Origin("eu-west-1"))
 
 
 @pytest.mark.parametrize(

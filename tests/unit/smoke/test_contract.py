@@ -4,12 +4,26 @@ from dataclasses import replace
 
 import pytest
 
-from twinforge.model.recipe import Invocation, Smoke, TrainSmoke
-from twinforge.smoke.contract import RULES, Check, SmokeReport, invocation_check, required_checks
+from twinforge.model.recipe import (
+    CommandSmoke,
+    Invocation,
+    SeverityChange,
+    Smoke,
+    TrainSmoke,
+)
+from twinforge.smoke.contract import (
+    Check,
+    Partner,
+    SmokeReport,
+    invocation_check,
+    required,
+    required_checks,
+)
+from twinforge.smoke.rules import Severity, load_rules
 
 TRAIN = TrainSmoke({"training": "data"}, {})
 ASK = Invocation("text/csv", "body.csv", 200, "", {}, "", 0.0)
-IMAGE = ("image.no-entrypoint", "programs", "installed")
+IMAGE = ("image.no-entrypoint", "image.user", "image.opt-ml-empty", "programs", "installed")
 
 
 def report(*names: str, failing: str = "") -> SmokeReport:
@@ -21,13 +35,102 @@ def test_everything_is_required_in_the_order_of_the_rules() -> None:
     assert required_checks(Smoke(TRAIN, (ASK, ASK), 30)) == (
         *IMAGE,
         "train",
+        "train.no-network",
+        "train.no-installer",
         "train.fails-properly",
+        "train.unknown-hyperparameter",
+        "train.missing-channel",
+        "train.stop",
         "serve.ping",
+        "serve.no-network",
         "serve.invocations[0]",
         "serve.invocations[1]",
+        "serve.connect",
+        "serve.pid-1",
+        "serve.unknown-headers",
+        "serve.keep-alive",
+        "serve.wrong-content-type",
+        "serve.empty-body",
+        "serve.malformed-body",
+        "serve.unknown-path",
+        "serve.wrong-method",
+        "serve.large-body",
+        "serve.concurrent",
+        "serve.ping-under-load",
+        "serve.connect-under-load",
+        "serve.survives",
+        "serve.no-installer",
         "serve.stop",
         "model.read-only",
+        "serve.bind-port",
     )
+
+
+@pytest.mark.parametrize(
+    ("smoke", "more"),
+    [
+        (
+            Smoke(replace(TRAIN, resumes="resuming"), (ASK,), 30),
+            {"train.checkpoints", "train.resumes"},
+        ),
+        (
+            Smoke(TRAIN, (ASK,), 30, read_only_root=True),
+            {"serve.read-only-root", "train.read-only-root"},
+        ),
+        (Smoke(TRAIN, (ASK,), 30, user="nobody"), {"serve.user"}),
+        (
+            Smoke(TRAIN, (ASK,), 30, commands=(CommandSmoke("imports", ("true",), 0, ""),)),
+            {"image.commands[imports]"},
+        ),
+    ],
+)
+def test_what_a_recipe_declares_is_checked(smoke: Smoke, more: set[str]) -> None:
+    plain = set(required_checks(Smoke(TRAIN, (ASK,), 30)))
+    assert set(required_checks(smoke)) - plain == more
+
+
+def test_a_training_run_without_channels_misses_none() -> None:
+    required = required_checks(Smoke(TrainSmoke({}, {}), (ASK,), 30))
+    assert "train.missing-channel" not in required
+    assert "train.fails-properly" in required
+
+
+def test_a_partner_that_is_not_built_is_a_warning() -> None:
+    smoke = Smoke(TRAIN, (ASK,), 30)
+    for image_id, severity in (("sha256:1", Severity.ERROR), ("", Severity.WARNING)):
+        (pair,) = (
+            one
+            for one in required(smoke, cuda="12.9", partner=Partner("digits/cpu", image_id))
+            if one.id == "pair.same-answers"
+        )
+        assert pair.severity is severity
+    assert "pair.same-answers" not in required_checks(smoke, cuda="12.9")
+
+
+def test_a_recipe_may_count_a_check_otherwise_also_one_item_of_several() -> None:
+    changes = {
+        "serve.keep-alive": SeverityChange("error", "our proxy needs it"),
+        "serve.invocations[1]": SeverityChange("warning", "under work"),
+    }
+    asked = {
+        one.id: one.severity for one in required(Smoke(None, (ASK, ASK), 3, severities=changes))
+    }
+    assert asked["serve.keep-alive"] is Severity.ERROR
+    assert asked["serve.invocations[0]"] is Severity.ERROR
+    assert asked["serve.invocations[1]"] is Severity.WARNING
+
+
+def test_a_failed_warning_fails_no_report_and_a_part_passes_none() -> None:
+    whole = report(*IMAGE, "train", "serve.keep-alive")
+    warned = replace(
+        whole,
+        checks=(
+            *whole.checks[:-1],
+            Check("serve.keep-alive", False, "closed", 0.1, Severity.WARNING),  # noqa: FBT003 - passed
+        ),
+    )
+    assert warned.passed
+    assert not replace(whole, whole=False).passed
 
 
 def test_a_recipe_that_only_serves_need_not_train() -> None:
@@ -64,8 +167,8 @@ def test_a_report_that_neither_trained_nor_served_has_not_passed() -> None:
 
 
 def test_every_rule_says_what_and_who_says_so() -> None:
-    assert len({rule.id for rule in RULES}) == len(RULES)
-    for rule in RULES:
+    assert len({rule.id for rule in load_rules()}) == len(load_rules())
+    for rule in load_rules():
         assert rule.what.endswith(".")
         assert rule.source
 

@@ -1,0 +1,1 @@
+"""Handwritten digits: trained with scikit-learn, served by ONNX Runtime."""

@@ -1,0 +1,74 @@
+"""Variants that a recipe shelves: on record, checked, and not made."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pytest
+
+from twinforge.api.compatibility import check_compatibility
+from twinforge.api.locking import check_locks
+from twinforge.errors import UsageError
+
+if TYPE_CHECKING:
+    from tests.unit.world import World
+
+TODAY = date(2026, 6, 1)
+SHELF = "shelved:\n  - {when: kind == cuda, reason: its base is gone}\nprogram:"
+
+
+@pytest.fixture
+def shelving(world: World) -> World:
+    world.edit("recipes/words.yaml", "program:", SHELF)
+    return world
+
+
+def test_what_is_shelved_is_in_no_selection_and_the_reason_is_given(shelving: World) -> None:
+    assert [one.id for one in shelving.variants()] == [
+        "other/cpu-debian12-py3.11",
+        "words/cpu-debian12-py3.11",
+    ]
+    with pytest.raises(UsageError) as caught:
+        shelving.variants("words/cu129-debian12-py3.11")
+    assert caught.value.hint == "'words/cu129-debian12-py3.11' is shelved: its base is gone"
+
+
+def test_what_speaks_against_it_is_said_and_is_no_problem(shelving: World) -> None:
+    rule = "exclude: [{recipe: other, accelerator: cu129}]\n"
+    serves = "serves:\n  hosting:\n    ml.p2.xlarge: {accelerator: cu129}\n"
+    shelving.edit("matrix.yaml", rule, rule + serves)
+    found = check_compatibility(shelving.workspace, TODAY)
+    assert (found.problems, found.warnings) == ((), ())
+    reason, against = found.shelved
+    expected = "recipes/words.yaml:5:5: words/cu129-debian12-py3.11: its base is gone"
+    assert str(reason) == expected
+    assert "CUDA 12.9 knows compute capabilities 5.0 to 12.1" in against.message
+
+
+def test_a_recipe_of_which_all_is_shelved_needs_no_lock(world: World) -> None:
+    world.edit("recipes/other.yaml", "program:", SHELF.replace("when: kind == cuda, ", ""))
+    (world.root / "images/other/lock.json").unlink()
+    world.again()
+    check_locks(world.workspace, ["words", "other"])
+    assert {one.recipe for one in world.variants()} == {"words"}
+
+
+def test_a_python_that_nothing_can_be_locked_for_is_a_problem(world: World) -> None:
+    world.edit("matrix.yaml", 'python: ["3.11"]', 'python: ["3.5"]')
+    found = check_compatibility(world.workspace, TODAY)
+    assert any(
+        "Python 3.5 is older than any that uv resolves for (3.6)" in problem.message
+        for problem in found.problems
+    )
+
+
+def test_a_library_of_cuda_that_the_base_lacks_is_a_problem_before_anything_is_locked(
+    world: World,
+) -> None:
+    world.edit("recipes/words.yaml", "program:", "cuda: {libraries: [cublas]}\nprogram:")
+    (problem,) = check_compatibility(world.workspace, TODAY).problems
+    assert problem.message.startswith(
+        "words/cu129-debian12-py3.11: there is no data on CUDA 12.9's"
+    )
+    assert problem.path == "recipes/words.yaml"

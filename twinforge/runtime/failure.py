@@ -1,0 +1,37 @@
+"""Why a training job failed, where SageMaker looks for it.
+
+Source: "How Amazon SageMaker signals algorithm success and failure" of the developer guide.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["LONGEST_REASON", "reason_of", "write_failure"]
+
+LONGEST_REASON = 1024
+
+
+def reason_of(error: BaseException, *, is_ours: bool) -> str:
+    """Return what an error says; one that is not ours with its type."""
+    text = str(error)
+    if is_ours:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def write_failure(root: Path, reason: str) -> str:
+    """Write the reason, unless one is there already; return why it can't be written, or nothing."""
+    path = root / "output/failure"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as stream:
+            stream.write(reason[:LONGEST_REASON])
+    except FileExistsError:
+        return ""
+    except OSError as error:
+        return f"'{path}' can't be written: {error.strerror}"
+    return ""

@@ -1,0 +1,145 @@
+"""What the environment says about serving; everything has a value that works.
+
+Source of SageMaker's own variables: "Inference pipelines", "Custom inference code with batch
+transform" and "Multi-model endpoints" of the developer guide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from twinforge.runtime.machine import Machine
+
+__all__ = ["Settings", "SettingsError", "read_settings"]
+
+_MIB = 1024 * 1024
+_HIGHEST_PORT = 65535
+_REALTIME_MIB = 25
+_BATCH_MIB = 100
+"""SageMaker: ``MaxConcurrentTransforms`` times ``MaxPayloadInMB`` may be 100 at most."""
+
+
+class SettingsError(ValueError):
+    """A variable has a value that it can't have."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to serve.
+
+    Attributes:
+        host: The address to listen at.
+        port: The port.
+        workers: Processes at most; each holds a model of its own.
+        threads: Predictions at a time in each process.
+        gpus: How many GPUs the processes share out; 0 where a worker gets no GPU of its own.
+        max_body_bytes: The largest body; 0 for any.
+        queue: Requests that a process may hold, waiting ones included, before it says 503.
+        inline_s: A prediction that takes less than this needs no thread of its own.
+        stop_s: How long requests in flight may take after SIGTERM.
+        multi_model: Whether models come by requests, and not from ``model_dir``.
+        access_log: Whether requests that succeed are logged, too.
+        predictor: The predictor's file.
+        model_dir: Where the model is.
+    """
+
+    host: str
+    port: int
+    workers: int
+    threads: int
+    gpus: int
+    max_body_bytes: int
+    queue: int
+    inline_s: float
+    stop_s: float
+    multi_model: bool
+    access_log: bool
+    predictor: str
+    model_dir: str
+    batch_strategy: str
+
+    def execution_parameters(self) -> dict[str, object]:
+        """Return what batch transform asks for: how to cut its input, and how much at a time."""
+        concurrent = self.workers * self.threads
+        largest = self.max_body_bytes // _MIB or _BATCH_MIB
+        return {
+            "MaxConcurrentTransforms": concurrent,
+            "BatchStrategy": self.batch_strategy,
+            "MaxPayloadInMB": max(1, min(largest, _BATCH_MIB // concurrent)),
+        }
+
+
+def read_settings(environ: Mapping[str, str], machine: Machine) -> Settings:
+    """Return the settings of an environment on a machine.
+
+    Raises:
+        SettingsError: A variable has a value that it can't have; the text names it.
+    """
+    multi_model = _flag(environ, "SAGEMAKER_MULTI_MODEL")
+    # One process with a model each: a CPU image has one per core, a GPU holds one.
+    default_workers = 1 if multi_model else machine.gpus or machine.cores
+    default_threads = machine.cores if multi_model else 1
+    workers = _number(
+        environ, ("TWINFORGE_WORKERS", "SAGEMAKER_MODEL_SERVER_WORKERS"), default_workers, least=1
+    )
+    if multi_model and workers != 1:
+        message = f"TWINFORGE_WORKERS is {workers}, and all models are in one process: use threads"
+        raise SettingsError(message)
+    megabytes = _number(
+        environ, ("TWINFORGE_MAX_PAYLOAD_MB", "SAGEMAKER_MAX_PAYLOAD_IN_MB"), _REALTIME_MIB, least=0
+    )
+    strategy = environ.get("SAGEMAKER_BATCH_STRATEGY") or "MULTI_RECORD"
+    if strategy not in {"SINGLE_RECORD", "MULTI_RECORD"}:
+        message = f"SAGEMAKER_BATCH_STRATEGY is '{strategy}', not SINGLE_RECORD or MULTI_RECORD"
+        raise SettingsError(message)
+    has_own_gpus = not multi_model and not environ.get("CUDA_VISIBLE_DEVICES")
+    return Settings(
+        host=environ.get("TWINFORGE_HOST") or "0.0.0.0",  # noqa: S104 - the container's only door
+        port=_number(environ, ("SAGEMAKER_BIND_TO_PORT",), 8080, least=1, most=_HIGHEST_PORT),
+        workers=workers,
+        threads=_number(environ, ("TWINFORGE_THREADS",), default_threads, least=1),
+        gpus=machine.gpus if has_own_gpus else 0,
+        max_body_bytes=megabytes * _MIB,
+        queue=_number(environ, ("TWINFORGE_QUEUE",), 256, least=1),
+        inline_s=_number(environ, ("TWINFORGE_INLINE_MS",), 5, least=0) / 1000,
+        stop_s=_number(environ, ("TWINFORGE_STOP_S",), 25, least=0),
+        multi_model=multi_model,
+        access_log=_flag(environ, "TWINFORGE_ACCESS_LOG"),
+        predictor=environ.get("TWINFORGE_PREDICTOR", ""),
+        model_dir=environ.get("TWINFORGE_MODEL_DIR") or "/opt/ml/model",
+        batch_strategy=strategy,
+    )
+
+
+def _number(
+    environ: Mapping[str, str],
+    names: tuple[str, ...],
+    default: int,
+    *,
+    least: int,
+    most: int | None = None,
+) -> int:
+    for name in names:
+        text = environ.get(name, "")
+        if not text:
+            continue
+        if not text.isdecimal() or int(text) < least or (most is not None and int(text) > most):
+            bounds = f"at least {least}" if most is None else f"from {least} to {most}"
+            message = f"{name} is '{text}', not a whole number of {bounds}"
+            raise SettingsError(message)
+        return int(text)
+    return default
+
+
+def _flag(environ: Mapping[str, str], name: str) -> bool:
+    text = environ.get(name, "").strip().lower()
+    if text in {"true", "1", "yes", "on"}:
+        return True
+    if text in {"", "false", "0", "no", "off"}:
+        return False
+    message = f"{name} is '{text}', not true or false"
+    raise SettingsError(message)

@@ -1,0 +1,131 @@
+"""``train``: what a training job starts. It watches over the process in which the trainer runs.
+
+So that a trainer which memory ran out for, or which crashed, leaves a reason, too; and so that its
+log is seen as SageMaker sees it, with what native code prints.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from twinforge.runtime.failure import write_failure
+from twinforge.runtime.metrics import Metrics
+from twinforge.runtime.trainer import CONTROL, ROOT
+
+__all__ = ["main"]
+
+_GRACE_S = 115.0
+"""SageMaker kills 120 s after SIGTERM; what is left is for the last lines of the log."""
+
+_AFTER_S = 1.0
+_TICK_S = 0.5
+_PAUSE_S = 0.05
+
+
+def main() -> int:
+    """Run the trainer, and return the exit status: 0, that of the trainer, or 128 + a signal."""
+    root = Path(os.environ.get(ROOT) or "/opt/ml")
+    read, write = os.pipe()
+    child = subprocess.Popen(
+        [sys.executable, "-u", "-m", "twinforge.runtime.trainer"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        pass_fds=(write,),
+        env={**os.environ, CONTROL: str(write)},
+    )
+    os.close(write)
+    watch = _Watch(child, read)
+    signal.signal(signal.SIGTERM, lambda *_: watch.ask_to_stop())
+    signal.signal(signal.SIGINT, lambda *_: watch.ask_to_stop())
+    code = watch.until_it_ends()
+    for name, count, last in watch.metrics.report():
+        if count:
+            _say(f"the metric '{name}' was found {count} times, its last value is {last}")
+        else:
+            _say(f"warning: the metric '{name}' is declared, and the log never had it")
+    if watch.is_stopping:
+        _say(f"stopped, with status {code}")
+    elif code:
+        reason = write_failure(root, _why(code))
+        if reason:
+            _say(reason)
+    return code if code >= 0 else 128 - code
+
+
+@dataclass
+class _Watch:
+    child: subprocess.Popen[bytes]
+    control: int
+    metrics: Metrics = field(default_factory=Metrics)
+    is_stopping: bool = False
+    _deadline_s: float = float("inf")
+    _log: int = -1
+
+    def ask_to_stop(self) -> None:
+        """Hand SIGTERM on; the trainer has its time from now."""
+        if not self.is_stopping:
+            self.is_stopping = True
+            self._deadline_s = time.monotonic() + _GRACE_S
+            self.child.send_signal(signal.SIGTERM)
+
+    def until_it_ends(self) -> int:
+        """Pass the log on until the trainer ends, and return its status, negative for a signal."""
+        assert self.child.stdout is not None  # noqa: S101 - it was started with a pipe
+        self._log = self.child.stdout.fileno()
+        ended_s = float("inf")
+        with selectors.DefaultSelector() as selector:
+            for fd in (self._log, self.control):
+                selector.register(fd, selectors.EVENT_READ)
+            # What the trainer has started and left may hold its output open; that is not waited for.
+            while self._log in selector.get_map() and time.monotonic() < ended_s + _AFTER_S:
+                for key, _ in selector.select(_TICK_S):
+                    if not self._pass_on(key.fd):
+                        selector.unregister(key.fd)
+                if ended_s == float("inf") and self._has_ended():
+                    ended_s = time.monotonic()
+        while not self._has_ended():
+            time.sleep(_PAUSE_S)
+        return self.child.wait()
+
+    def _has_ended(self) -> bool:
+        """Whether the trainer has ended; one whose time is over is killed."""
+        if time.monotonic() > self._deadline_s and self.child.poll() is None:
+            _say(f"the trainer did not stop within {_GRACE_S:g} s and is killed")
+            self.child.kill()
+            self.child.wait()
+        return self.child.poll() is not None
+
+    def _pass_on(self, fd: int) -> bool:
+        """Take what there is to read; False at the end."""
+        data = os.read(fd, 65536)
+        if not data:
+            return False
+        if fd != self._log:
+            self.metrics.declare(json.loads(data))
+            return True
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        self.metrics.feed(data.decode(errors="replace"))
+        return True
+
+
+def _why(code: int) -> str:
+    if code < 0:
+        hint = ", perhaps because memory ran out" if code == -signal.SIGKILL else ""
+        return f"the trainer was killed by {signal.Signals(-code).name}{hint}"
+    return f"the trainer ended with status {code}"
+
+
+def _say(text: str) -> None:
+    sys.stdout.flush()
+    sys.stdout.write(f"train: {text}\n")
+    sys.stdout.flush()

@@ -1,0 +1,118 @@
+"""The process in which a trainer runs; ``train`` watches over it."""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from twinforge.runtime.failure import reason_of, write_failure
+from twinforge.runtime.job import JobError, read_job, read_settings_of_job
+from twinforge.runtime.machine import read_machine
+from twinforge.runtime.metrics import check_metrics
+from twinforge.runtime.script import find_script, script_arguments, script_environment
+from twinforge.runtime.sources import SourceError, function_of, load_source
+
+if TYPE_CHECKING:
+    from twinforge.runtime.job import Job
+    from twinforge.runtime.script import Script
+
+__all__ = ["CONTROL", "METRICS", "ROOT", "main"]
+
+CONTROL = "TWINFORGE_CONTROL_FD"
+"""The variable with the descriptor at which ``train`` listens for declared metrics."""
+
+METRICS = "TWINFORGE_METRICS"
+"""The variable in which an image declares metrics, as JSON; a trainer's METRICS are added."""
+
+ROOT = "TWINFORGE_OPT_ML"
+"""The variable that says where ``/opt/ml`` is, for tests outside of a container."""
+
+_WHAT = "trainer"
+
+
+def main() -> int:
+    """Run the trainer and return the exit status; a failure is written where it is looked for."""
+    root = Path(os.environ.get(ROOT) or "/opt/ml")
+    try:
+        machine = read_machine()
+        job = read_job(root, os.environ, cores=machine.cores, gpus=machine.gpus)
+        signal.signal(signal.SIGTERM, lambda *_: job.stop.set())
+        for folder in (job.model_dir, job.output_dir):
+            folder.mkdir(parents=True, exist_ok=True)
+        script = find_script(read_settings_of_job(root), os.environ, root)
+        _run(job, script)
+    except SystemExit as ending:
+        return _ended(root, ending)
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it must reach the failure file
+        traceback.print_exc()
+        is_ours = isinstance(error, (JobError, SourceError))
+        why_not = write_failure(root, reason_of(error, is_ours=is_ours))
+        if why_not:
+            sys.stderr.write(f"train: {why_not}\n")
+        return 1
+    return 0
+
+
+def _run(job: Job, script: Script | None) -> None:
+    if script is None:
+        _call(job, os.environ.get("TWINFORGE_TRAINER", ""))
+        return
+    if (script.folder / "requirements.txt").is_file():
+        sys.stderr.write("train: requirements.txt is not installed: nothing is at start\n")
+    if script.is_trainer:
+        _call(job, str(script.path))
+        return
+    _declare({})
+    os.environ.update(script_environment(job, script))
+    os.chdir(script.folder)
+    arguments = [str(script.path), *script_arguments(job.hyperparameters)]
+    if script.path.suffix == ".sh":
+        sys.stdout.flush()
+        os.execvp("/bin/sh", ["/bin/sh", *arguments])  # noqa: S606 - it is what the job names
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a script knows nothing of ours
+    sys.path.insert(0, str(script.folder))
+    sys.argv = arguments
+    runpy.run_path(str(script.path), run_name="__main__")
+
+
+def _call(job: Job, path: str) -> None:
+    module = load_source(path, _WHAT)
+    train = function_of(module, "train", _WHAT)
+    _declare(getattr(module, "METRICS", {}))
+    train(job)
+
+
+def _declare(metrics: object) -> None:
+    """Tell ``train`` which metrics to look for, those of the image included."""
+    text = os.environ.get(METRICS, "")
+    try:
+        of_image = json.loads(text) if text else {}
+    except ValueError as error:
+        message = f"{METRICS} is not JSON: {error}"
+        raise JobError(message) from error
+    declared = {**check_metrics(of_image), **check_metrics(metrics)}
+    if declared and CONTROL in os.environ:
+        os.write(int(os.environ[CONTROL]), f"{json.dumps(declared)}\n".encode())
+
+
+def _ended(root: Path, ending: SystemExit) -> int:
+    """Return the status of ``sys.exit``; a text is an error, as the interpreter takes it."""
+    code = ending.code
+    if code is None or isinstance(code, int):
+        status = code or 0
+        if status:
+            write_failure(root, f"the trainer ended with status {status}")
+        return status
+    sys.stderr.write(f"{code}\n")
+    write_failure(root, str(code))
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""What a server does while many requests come at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from twinforge.errors import SmokeError
+from twinforge.smoke.answers import judge_answer
+from twinforge.smoke.bench import telling
+from twinforge.smoke.checks.manners import request_of
+from twinforge.smoke.load import put_under_load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from twinforge.smoke.bench import Bench, Step
+    from twinforge.smoke.load import Load
+    from twinforge.smoke.running import Running
+
+__all__ = ["load_steps"]
+
+_LATE_SHARE = 0.02  # of the connections: this machine is loaded too
+
+
+def load_steps(bench: Bench, server: Running) -> Mapping[str, Step]:
+    """Return the steps that look at one and the same load from three sides."""
+    trial = _Trial(bench, server)
+    return {
+        "serve.concurrent": trial.concurrent,
+        "serve.ping-under-load": trial.pings,
+        "serve.connect-under-load": trial.connects,
+    }
+
+
+@dataclass(slots=True)
+class _Trial:
+    bench: Bench
+    server: Running
+    result: Load | None = None
+
+    def concurrent(self) -> str:
+        load = self._load()
+        if load.wrong:
+            message = f"{len(load.wrong)} answers were wrong, such as: {load.wrong[0]}"
+            with telling(self.server):
+                raise SmokeError(message)
+        limit_s = self.bench.limits.request_s
+        if load.slowest_s > limit_s:
+            message = f"an answer took {load.slowest_s:.1f} s, allowed are {limit_s:g}"
+            raise SmokeError(message)
+        return f"{load.answered} answers, the slowest after {load.slowest_s:.2f} s"
+
+    def pings(self) -> str:
+        load = self._load()
+        wrong = [ping.wrong for ping in load.pings if ping.wrong]
+        if wrong:
+            message = f"{len(wrong)} of {len(load.pings)} pings under load failed: {wrong[0]}"
+            raise SmokeError(message)
+        slowest = max(ping.seconds for ping in load.pings)
+        return f"{len(load.pings)} pings, the slowest after {slowest:.2f} s"
+
+    def connects(self) -> str:
+        took, limit_s = self._load().connects_s, self.bench.limits.connect_s
+        late = [one for one in took if one > limit_s]
+        if not took or len(late) > _LATE_SHARE * len(took):
+            slowest = f", the slowest after {max(late):.2f} s" if late else ""
+            message = (
+                f"{len(late)} of {len(took)} connections took longer than "
+                f"{limit_s * 1000:.0f} ms{slowest}"
+            )
+            raise SmokeError(message)
+        return f"{len(took)} connections, {len(late)} of them later than {limit_s * 1000:.0f} ms"
+
+    def _load(self) -> Load:
+        if self.result is None:
+            _, invocation = self.bench.case
+            labels = self.bench.labels(invocation)
+            self.result = put_under_load(
+                self.server,
+                request_of(self.bench, invocation),
+                lambda answer: judge_answer(invocation, answer, labels),
+                seconds=self.bench.limits.load_s,
+                request_s=self.bench.limits.request_s,
+                ping_s=self.bench.limits.ping_s,
+            )
+        return self.result
