@@ -81,27 +81,24 @@ class Ours:
         with module.open("a", encoding="utf-8") as stream:
             stream.write(f"# {text}\n")
 
-    def move_pin(self, package: str) -> None:
-        """Lock a package that the recipe names at an earlier version, under a new recipe version.
+    def move_pin(self, package: str, recipe_version: str) -> None:
+        """Lock a package at an earlier version, in the recipe under another version.
+
+        A twin takes its sibling with it.
+
+        Args:
+            package: A package of the CUDA variant, whether the recipe names it or another needs it.
+            recipe_version: A version tag never moves, so that another content needs another one.
 
         Raises:
-            LookupError: The recipe does not name the package in a line of its own.
+            LookupError: The pair has no such package.
             CommandError: It can't be locked.
         """
         pair = self.pair
-        version = next(wheel.version for wheel in pair.wheels.values() if wheel.name == package)
+        versions = {wheel.name: wheel.version for wheel in pair.wheels.values()}
         path = self.root / pair.recipe.place.path
-        recipe, count = re.subn(
-            rf"^(\s*- ){re.escape(package)}\b.*$",
-            rf'\1"{package}<{version}"',
-            path.read_text("utf-8"),
-            flags=re.MULTILINE,
-        )
-        if count != 1:
-            message = f"the recipe names '{package}' in {count} lines"
-            raise LookupError(message)
-        # A version tag never moves, so that another content needs another version.
-        recipe = re.sub(r"^version: .*$", "version: 0.0.1", recipe, flags=re.MULTILINE)
+        recipe = _with_earlier(path.read_text("utf-8"), package, versions[package])
+        recipe = re.sub(r"^version: .*$", f"version: {recipe_version}", recipe, flags=re.MULTILINE)
         path.write_text(recipe, "utf-8")
         self._verb("lock", self.recipe)
 
@@ -128,3 +125,20 @@ def copy_checkout(bench: Bench, name: str) -> Path:
     text = matrix.read_text("utf-8")
     matrix.write_text(re.sub(r"(?m)^( +repository:) .*$", rf'\1 "{_REPOSITORY}"', text), "utf-8")
     return target
+
+
+def _with_earlier(recipe: str, package: str, version: str) -> str:
+    """Return the text of a recipe that wants a package before a version."""
+    earlier = f'"{package}<{version}"'
+    name = re.escape(package)
+    forms = (
+        (rf"^(\s*- ){name}\b.*$", rf"\g<1>{earlier}"),
+        (rf"^(\s*)(- twin: .*\b{name}}}.*)$", rf'\g<1>\g<2>\n\g<1>  version: "<{version}"'),
+        (r"^(\s*)packages:$", rf"\g<0>\n\g<1>  - {earlier}"),
+    )
+    for pattern, text in forms:
+        changed, count = re.subn(pattern, text, recipe, count=1, flags=re.MULTILINE)
+        if count:
+            return changed
+    message = f"the recipe has no place for '{package}'"
+    raise LookupError(message)

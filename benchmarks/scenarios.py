@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["SCENARIOS", "Scenario"]
 
 _SECONDS = Metric("time", "s")
+_WHEELS = ("numpy", "pandas", "scikit-learn", "scipy", "xgboost")
+"""Whose pins `Wheels` moves: those of the pair that have a layer of their own."""
 
 
 class Scenario(ABC):
@@ -43,7 +45,7 @@ class Scenario(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
-    metrics: ClassVar[tuple[Metric, ...]]
+    metrics: tuple[Metric, ...]
     prunes: ClassVar[bool] = False
 
     def __init__(self, bench: Bench, recipe: str, package: str) -> None:
@@ -204,7 +206,7 @@ class Pin(Scenario):
         """Lock the earlier version in a second checkout, and write both pairs of Dockerfiles."""
         self._before = self.checkout()
         self._after = Ours(self.bench, copy_checkout(self.bench, f"{self.name}-after"), self.recipe)
-        self._after.move_pin(self.package)
+        self._after.move_pin(self.package, "0.0.1")
         before, after = self._before.pair.wheels, self._after.pair.wheels
         changed = [wheel for digest, wheel in after.items() if digest not in before]
         if [wheel.name for wheel in changed] != [self.package]:
@@ -253,6 +255,53 @@ class Pin(Scenario):
         return dict(
             zip((m.name for m in self.metrics), (build, push, pushed_bytes, sizes), strict=True)
         )
+
+
+class Wheels(Scenario):
+    """The pin of each wheel that matters in size has changed, one after the other."""
+
+    name = "wheels"
+    title = "pushed after one wheel's pin changed, in sizes of that wheel"
+    metrics: tuple[Metric, ...] = ()
+    prunes = True
+
+    def setup(self) -> None:
+        """Lock an earlier version of each in a checkout of its own."""
+        self._before = self.checkout()
+        held = self._before.pair.wheels
+        self._after: dict[str, tuple[Ours, int]] = {}
+        for number, package in enumerate(_WHEELS, start=1):
+            ours = Ours(
+                self.bench, copy_checkout(self.bench, f"{self.name}-{package}"), self.recipe
+            )
+            ours.move_pin(package, f"0.0.{number}")
+            changed = [wheel for digest, wheel in ours.pair.wheels.items() if digest not in held]
+            names = " and ".join(sorted(wheel.name for wheel in changed))
+            self._after[names] = ours, sum(wheel.size_bytes for wheel in changed)
+        self._worst: dict[str, float] = {}
+
+    def ours(self, number: int) -> Sample:
+        """Push the pair before the changes, and after each of them."""
+        for ours in (self._before, *(ours for ours, _ in self._after.values())):
+            ours.forget()
+        self.bench.prune_build_cache()
+        self._before.build()
+        self._before.smoke()
+        sample: Sample = {}
+        with running_registry(self.registry_folder("ours", number)) as registry:
+            self._before.push(registry.host)
+            for names, (ours, wheel_bytes) in self._after.items():
+                stored = registry.stored_bytes()
+                ours.build()
+                ours.smoke()
+                ours.push_again(registry.host)
+                sample[names] = (registry.stored_bytes() - stored) / wheel_bytes
+                self._worst[names] = max(sample[names], self._worst.get(names, 0))
+        worst_first = sorted(self._worst, key=lambda names: -self._worst[names])
+        self.metrics = tuple(
+            Metric(names, "", limit=1.2, takes_worst=True) for names in worst_first
+        )
+        return sample
 
 
 class Push(Scenario):
@@ -425,6 +474,7 @@ SCENARIOS: dict[str, type[Scenario]] = {
         Unchanged,
         Program,
         Pin,
+        Wheels,
         Push,
         Ping,
         Runtime,

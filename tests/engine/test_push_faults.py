@@ -112,7 +112,7 @@ def make_release(seed: int, version: str) -> Release:
     for slug, parts in layers.items():
         image_id = images.add(*parts)
         items.append(push_item(image_id, slug, version))
-        packed = [b"".join(gzip_chunks(iter((part,)))) for part in parts]
+        packed = [b"".join(gzip_chunks(iter((part,)), len(part))) for part in parts]
         blobs = [Blob(Digest(hashlib.sha256(one).hexdigest()), len(one)) for one in packed]
         config = Blob(Digest.parse(image_id), len(images.configs[image_id]))
         bodies.append(render_manifest(config, blobs))

@@ -72,7 +72,7 @@ def item(image_id: str, slug: str, version: str = "1.0.0") -> PushItem:
 def expected(slug: str) -> bytes:
     """The manifest of an image, made without a registry and without an engine."""
     config = config_of(LAYERS[slug])
-    blobs = [b"".join(gzip_chunks(iter((layer,)))) for layer in LAYERS[slug]]
+    blobs = [b"".join(gzip_chunks(iter((layer,)), len(layer))) for layer in LAYERS[slug]]
     return render_manifest(
         Blob(Digest(hashlib.sha256(config).hexdigest()), len(config)),
         [Blob(Digest(hashlib.sha256(blob).hexdigest()), len(blob)) for blob in blobs],

@@ -45,6 +45,8 @@ def test_more_big_wheels_than_layers_are_put_together() -> None:
     [files] = rendered(PROJECTS / "many-wheels").values()
     [dockerfile] = (text for name, text in files.items() if name.endswith("/Dockerfile"))
     copies = [
-        line for line in dockerfile.splitlines() if line.startswith("COPY --link --from=wheels-")
+        line
+        for line in dockerfile.splitlines()
+        if line.startswith("COPY --link --from=wheels-") and "/_python/" not in line
     ]
     assert len(copies) == 40

@@ -20,6 +20,7 @@ from twinforge import process
 from twinforge.build.basecache import BaseCache, Record
 from twinforge.build.bootstrap import (
     ARCHITECTURE,
+    METHOD,
     can_bootstrap_here,
     run_bootstrap_here,
     run_bootstrap_in_container,
@@ -319,9 +320,9 @@ def _reference(base: Base, digest: str) -> str:
 def _key(source: Bootstrap, pinned: str) -> str:
     """Return what names a run: its inputs, and the lock that it was to reproduce."""
     packages = sorted(str(package) for package in source.packages)
-    inputs = [source.suite, source.snapshot, packages, ARCHITECTURE, pinned]
-    # as it was before there were components, so that what is in the caches is found
-    return json.dumps([*inputs, source.components] if source.components else inputs)
+    return json.dumps(
+        [source.suite, source.snapshot, packages, source.components, ARCHITECTURE, METHOD, pinned]
+    )
 
 
 def _tell(listener: Listener, base: Base, state: State, text: str) -> None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ARCHITECTURE",
+    "METHOD",
     "WORKSHOP_IMAGE",
     "can_bootstrap_here",
     "proxy_environ",
@@ -44,6 +45,9 @@ __all__ = [
 
 ARCHITECTURE = "amd64"
 """What SageMaker's instances run, and so the architecture of every base."""
+
+METHOD = 2
+"""Raised when the same declaration becomes another base than before."""
 
 WORKSHOP_IMAGE = "debian:bookworm-slim"
 """Where the step runs when the machine itself can't: any image with apt."""
@@ -60,6 +64,10 @@ _DPKG_OPTIONS = (
     "path-include=/usr/share/locale/locale.alias",
     "path-exclude=/usr/share/man/*",
 )
+_MERGE = 'hook=/usr/share/mmdebstrap/hooks/maybe-merged-usr/{}; [ ! -x "$hook" ] || "$hook" "$1"'
+"""Merges /usr by links from the outside, so that no package has to do it inside, which would bring
+all of Perl (50 MB). An mmdebstrap that has no such hook leaves it to the package."""
+
 _HOOKS = (
     'find "$1/var/log" -type f -delete',
     'rm -f "$1/etc/hostname" "$1/etc/resolv.conf"',
@@ -107,6 +115,8 @@ def render_argv(bootstrap: Bootstrap, *, mirrors: Mirrors | None, target: str) -
         f"--components={components}",
         *(f"--aptopt={option}" for option in _APT_OPTIONS),
         *(f"--dpkgopt={option}" for option in _DPKG_OPTIONS),
+        f"--setup-hook={_MERGE.format('setup00.sh')}",
+        f"--essential-hook={_MERGE.format('essential00.sh')}",
         *(f"--customize-hook={hook}" for hook in _HOOKS),
         *(f"--include={package}" for package in bootstrap.packages),
         bootstrap.suite,

@@ -1,10 +1,14 @@
 """Layers as registries keep them: gzipped in a way that gives the same bytes every time.
 
-igzip's output depends on how its input is cut, so it is fed with pieces of one fixed size. It may
-depend on the library's version and the machine's instruction set as well; what a registry already
-holds is found by its manifests, not by compressing again.
+A layer is packed by libdeflate, in members of one fixed size, so that memory is bounded; a gzip
+file may consist of several members (RFC 1952, 2.2), and lazily pulled layers do as well. What is
+huge is mostly machine code of accelerators, packed already: there igzip takes a quarter of the time
+for 1 or 2 % more bytes.
 
-Source: https://github.com/pycompression/python-isal
+The bytes may depend on either library's version, and igzip's on the machine's instruction set; what
+a registry already holds is found by its manifests, not by compressing again.
+
+Source: https://github.com/ebiggers/libdeflate, https://github.com/pycompression/python-isal
 """
 
 from __future__ import annotations
@@ -13,8 +17,10 @@ import hashlib
 import queue
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
+import deflate
 from isal import isal_zlib
 
 from twinforge.errors import RegistryError
@@ -28,7 +34,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Compressed", "Compressor", "gzip_chunks", "read_file"]
 
-LEVEL = 2
+LEVEL = 6
+"""Wheels of Python take 1.05 to 1.18 times their own size with it, 1.25 to 1.45 with igzip."""
+
+MEMBER_CHUNKS = 8
+HUGE_BYTES = 192 << 20
+IGZIP_LEVEL = 2
 GZIP = 31
 AHEAD = 24
 """How many pieces may wait for a compressor: memory for a busy core."""
@@ -43,9 +54,28 @@ class Compressed:
     path: Path
 
 
-def gzip_chunks(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Gzip pieces, each of ``CHUNK_BYTES`` but the last; no name and no time in the header."""
-    packer = isal_zlib.compressobj(LEVEL, wbits=GZIP)
+def gzip_chunks(chunks: Iterator[bytes], size_bytes: int) -> Iterator[bytes]:
+    """Gzip pieces, each of ``CHUNK_BYTES`` but the last; no name and no time in the header.
+
+    Args:
+        chunks: A layer.
+        size_bytes: How long it is altogether, which decides how it is packed.
+    """
+    return _gzip_fast(chunks) if size_bytes > HUGE_BYTES else _gzip_well(chunks)
+
+
+def _gzip_well(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    member = b"".join(islice(chunks, MEMBER_CHUNKS))
+    while True:
+        yield bytes(deflate.gzip_compress(member, LEVEL))
+        member = b"".join(islice(chunks, MEMBER_CHUNKS))
+        if not member:
+            return
+
+
+def _gzip_fast(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    # igzip's output depends on how its input is cut.
+    packer = isal_zlib.compressobj(IGZIP_LEVEL, wbits=GZIP)
     for chunk in chunks:
         if packed := packer.compress(chunk):
             yield packed
@@ -64,12 +94,17 @@ class Compressor:
         """Wait for what is being compressed."""
         self._pool.shutdown()
 
-    def start(self, chunks: Iterator[bytes]) -> Future[Compressed]:
-        """Read a layer to its end and return its compressed file, which may still be growing."""
+    def start(self, chunks: Iterator[bytes], size_bytes: int) -> Future[Compressed]:
+        """Read a layer to its end and return its compressed file, which may still be growing.
+
+        Args:
+            chunks: The layer, in pieces of ``CHUNK_BYTES``.
+            size_bytes: How long it is altogether.
+        """
         self._count += 1
         path = self._folder / f"layer-{self._count}.gz"
         waiting: queue.Queue[bytes | None] = queue.Queue(AHEAD)
-        future = self._pool.submit(_compress, waiting, path)
+        future = self._pool.submit(_compress, waiting, size_bytes, path)
         digest = hashlib.sha256()
         result: Future[Compressed] = Future()
         try:
@@ -100,12 +135,12 @@ def _put(waiting: queue.Queue[bytes | None], chunk: bytes | None, future: Future
         return
 
 
-def _compress(waiting: queue.Queue[bytes | None], path: Path) -> Blob:
+def _compress(waiting: queue.Queue[bytes | None], size_bytes: int, path: Path) -> Blob:
     digest = hashlib.sha256()
     size = 0
     try:
         with path.open("wb") as file:
-            for packed in gzip_chunks(iter(waiting.get, None)):
+            for packed in gzip_chunks(iter(waiting.get, None), size_bytes):
                 digest.update(packed)
                 size += len(packed)
                 file.write(packed)

@@ -177,7 +177,7 @@ class Transfer:
                 config, body = Digest(entry.hex), read_config(entry)
                 uploads.append(uploading.submit(self._configure, config, body, missing[config]))
                 return config
-            packing = compressor.start(self._watched(entry.chunks))
+            packing = compressor.start(self._watched(entry.chunks), entry.size_bytes)
             done: Future[None] = Future()
             uploads.append(done)
 

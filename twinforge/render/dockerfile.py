@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ from twinforge.errors import TwinforgeError
 from twinforge.lock.requirements import requirements_text
 from twinforge.model.matrix import Bootstrap
 from twinforge.render import quoting
-from twinforge.render.layers import Layer, plan_layers
+from twinforge.render.layers import plan_layers, plan_stages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from twinforge.lock.locked import BaseLock, VariantLock
     from twinforge.model.recipe import AptPackage, Recipe
     from twinforge.model.variant import Variant
+    from twinforge.render.layers import Layer
 
 __all__ = ["EPOCH", "BaseName", "base_name", "render_files"]
 
@@ -51,12 +51,6 @@ _TEMPLATE_FAILURES = (
     ValueError,
 )
 """What rendering raises: ours for values, and all that expressions of a recipe's template can."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    name: str
-    layers: tuple[Layer, ...]
 
 
 BaseName = str
@@ -97,17 +91,13 @@ def render_files(
         TwinforgeError: A value does not fit its place, or the recipe's template is wrong.
     """
     layers = plan_layers(lock.wheels)
-    groups = tuple(
-        _Group(name, tuple(layer for layer in layers if layer.group == name))
-        for name in ("common", "device")
-        if any(layer.group == name for layer in layers)
-    )
+    stages = plan_stages(layers)
     context = {
         "source": recipe.place.path,
         "variant": variant,
         "base": base_name(variant, base),
         "base_has_python": _has_python(variant, base),
-        "groups": groups,
+        "stages": stages,
         "apt": lock.apt,
         "steps": recipe.steps,
         "runtime": recipe.runtime,
@@ -126,8 +116,9 @@ def render_files(
         message = f"{where}{f':{line}' if line else ''} can't be rendered for {variant.id}: {error}"
         raise TwinforgeError(message) from error
     files = {"Dockerfile": dockerfile, "requirements.txt": requirements_text(lock.wheels)}
-    for layer in layers:
-        files[f"layers/{layer.group}/{layer.name}.txt"] = requirements_text(layer.wheels)
+    for stage in stages:
+        for layer in stage.layers:
+            files[f"layers/{stage.name}/{layer.name}.txt"] = requirements_text(layer.wheels)
     files["variant.json"] = _variant_json(recipe, variant, lock.apt, layers)
     return files
 

@@ -9,7 +9,7 @@ import pytest
 from twinforge.errors import RegistryError
 from twinforge.model.reference import Digest
 from twinforge.registry.archive import CHUNK_BYTES, Entry, read_archive, read_config
-from twinforge.registry.compress import Compressor, gzip_chunks
+from twinforge.registry.compress import HUGE_BYTES, MEMBER_CHUNKS, Compressor, gzip_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,16 +87,26 @@ def test_reading_no_further_ends_the_engines_stream(make_archive: MakeArchive) -
     assert ended == [True]
 
 
-def test_gzip_has_no_time_and_unpacks_to_the_same_bytes() -> None:
-    packed = b"".join(gzip_chunks(cut(LAYER, CHUNK_BYTES)))
+@pytest.mark.parametrize("size_bytes", [len(LAYER), HUGE_BYTES + 1])
+def test_gzip_has_no_time_and_unpacks_to_the_same_bytes(size_bytes: int) -> None:
+    packed = b"".join(gzip_chunks(cut(LAYER, CHUNK_BYTES), size_bytes))
     assert packed[:8] == b"\x1f\x8b\x08\x00\x00\x00\x00\x00"
     assert gzip.decompress(packed) == LAYER
-    assert packed == b"".join(gzip_chunks(cut(LAYER, CHUNK_BYTES)))
+    assert packed == b"".join(gzip_chunks(cut(LAYER, CHUNK_BYTES), size_bytes))
+
+
+def test_a_layer_of_many_members_and_an_empty_one_unpack_to_the_same_bytes() -> None:
+    layer = bytes(range(256)) * 256
+    chunks = [layer[:1000]] * MEMBER_CHUNKS + [layer]
+    packed = list(gzip_chunks(iter(chunks), sum(map(len, chunks))))
+    assert [gzip.decompress(member) for member in packed] == [layer[:1000] * MEMBER_CHUNKS, layer]
+    assert gzip.decompress(b"".join(packed)) == b"".join(chunks)
+    assert gzip.decompress(b"".join(gzip_chunks(iter(()), 0))) == b""
 
 
 def test_a_compressed_layer_knows_what_it_was_and_what_it_is(tmp_path: Path) -> None:
     compressor = Compressor(tmp_path, workers=1)
-    done = compressor.start(cut(LAYER, CHUNK_BYTES)).result()
+    done = compressor.start(cut(LAYER, CHUNK_BYTES), len(LAYER)).result()
     compressor.close()
     packed = done.path.read_bytes()
     assert done.diff_id == Digest(NAME)
@@ -106,7 +116,7 @@ def test_a_compressed_layer_knows_what_it_was_and_what_it_is(tmp_path: Path) -> 
 
 def test_a_folder_that_takes_no_file_is_an_error_and_no_deadlock(tmp_path: Path) -> None:
     compressor = Compressor(tmp_path / "missing", workers=1)
-    future = compressor.start(cut(LAYER * 20, CHUNK_BYTES))
+    future = compressor.start(cut(LAYER * 20, CHUNK_BYTES), len(LAYER) * 20)
     compressor.close()
     with pytest.raises(RegistryError, match="can't be written"):
         future.result()

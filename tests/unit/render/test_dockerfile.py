@@ -79,11 +79,19 @@ def test_every_copy_is_linked_so_that_layers_do_not_depend_on_the_base(
         if name == "COPY"
     ]
     assert [copy.split() for copy in copies] == [
-        ["--link", "--from=python", "/out/", "/"],
+        ["--link", "--from=wheels-common", "/out/_python/", "/"],
         ["--link", "--from=wheels-common", "/out/small/", "/"],
-        ["--link", "--from=wheels-device", "/out/b/", "/"],
+        ["--link", "--from=wheels-device-b", "/out/b/", "/"],
         ["--link", "--from=program-files", "/out/", "/"],
     ]
+
+
+def test_without_wheels_the_environment_has_a_stage_of_its_own(
+    render: Callable[..., Make], read_dockerfile: Callable[[str], Split]
+) -> None:
+    dockerfile = read_dockerfile(render()["Dockerfile"])
+    assert ("FROM", "base AS python") in dockerfile
+    assert ("COPY", "--link --from=python /out/_python/ /") in dockerfile
 
 
 def test_wheels_do_not_wait_for_apt_where_the_base_has_python(render: Callable[..., Make]) -> None:
@@ -132,7 +140,7 @@ def test_all_times_are_the_one_of_the_epoch(
 ) -> None:
     lock = make_lock(make_wheel("a"), apt=(AptPackage("libgomp1", "12"),))
     dockerfile = render(lock=lock)["Dockerfile"]
-    assert re.findall(r"touch -hcd (\S+)", dockerfile) == [f'"@{EPOCH}"'] * 4
+    assert re.findall(r"touch -hcd (\S+)", dockerfile) == [f'"@{EPOCH}"'] * 3
 
 
 def test_a_variant_without_cuda_has_no_label_for_it(
@@ -187,7 +195,7 @@ def test_requirements_are_whole_and_each_layer_has_its_share(
     assert pins == {
         "requirements.txt": ["a==1.0", "b==1.0", "c==1.0"],
         "layers/common/small.txt": ["a==1.0"],
-        "layers/common/b.txt": ["b==1.0"],
+        "layers/common-b/b.txt": ["b==1.0"],
         "layers/device/small.txt": ["c==1.0"],
     }
 

@@ -186,7 +186,7 @@ def test_an_index_is_one_word_of_the_shell(renderer: Renderer, text: str) -> Non
     changes = renderer.changes(text, lambda value: {"recipe": {"indexes": (value,)}})
     if changes is None:
         return
-    assert [change.name for change in changes] == ["RUN", "RUN"]
+    assert [change.name for change in changes] == ["RUN", "RUN", "RUN"]
     for change in changes:
         words = shlex.split(change.its)
         index = words.index(f"UV_INDEX={HARMLESS};")

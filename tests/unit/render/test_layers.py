@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twinforge.lock.locked import Wheel
-from twinforge.render.layers import BUDGET, Layer, plan_layers
+from twinforge.render.layers import BUDGET, Layer, plan_layers, plan_stages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,3 +124,33 @@ def test_the_order_of_the_wheels_decides_nothing(wheels: list[Wheel], random: ob
 
 def test_the_budget_leaves_room_for_the_base_under_the_limit_of_overlayfs() -> None:
     assert BUDGET < 127 // 2
+
+
+def test_a_stage_makes_the_layers_of_a_group_and_a_huge_wheel_has_its_own(
+    make_wheel: Callable[..., Wheel],
+) -> None:
+    layers = plan_layers(
+        [
+            make_wheel("joblib", 300_000),
+            make_wheel("numpy", 16 * MEGABYTE),
+            make_wheel("huge", 100 * MEGABYTE),
+            make_wheel("nccl", 351 * MEGABYTE, group="device"),
+            make_wheel("xgboost", 100 * MEGABYTE - 1, group="device"),
+        ]
+    )
+    made = {stage.name: shown(stage.layers) for stage in plan_stages(layers)}
+    assert made == {
+        "common": ["common/small: joblib", "common/numpy: numpy"],
+        "common-huge": ["common/huge: huge"],
+        "device-nccl": ["device/nccl: nccl"],
+        "device": ["device/xgboost: xgboost"],
+    }
+
+
+@given(WHEELS)
+def test_every_layer_is_made_by_one_stage(wheels: list[Wheel]) -> None:
+    layers = plan_layers(wheels)
+    stages = plan_stages(layers, huge_bytes=2 * MEGABYTE)
+    made = [layer for stage in stages for layer in stage.layers]
+    assert sorted(made, key=layers.index) == list(layers)
+    assert len({stage.name for stage in stages}) == len(stages)
