@@ -78,7 +78,7 @@ def test_a_folder_without_git_is_told(checkout: Path) -> None:
 
 
 def test_bake_takes_the_file_and_means_the_same(checkout: Path, engine: Engine) -> None:
-    made = bake(workspace(checkout), [])
+    made = bake(workspace(checkout), ["digits"])
     argv = [engine.docker, "buildx", "bake", "--file", "-", "--print"]
     done = process.run(argv, env=engine.env, stdin=json.dumps(made).encode())
     seen = json.loads(done.stdout)
