@@ -279,7 +279,8 @@ def test_serve_that_is_not_executable_fails_before_it_is_started(forge: Forge) -
     assert list(failed(report)) == ["programs"]
     assert "no executable 'serve' on the PATH /program:" in failed(report)["programs"]
     image = {"image.no-entrypoint", "image.user", "image.opt-ml-empty", "programs", "installed"}
-    assert not_run(report) == set(required_checks(EVERYTHING)) - image
+    binaries = {"binaries.complete", "cuda.none", "cuda.no-driver"}
+    assert not_run(report) == set(required_checks(EVERYTHING)) - image - binaries
 
 
 def test_training_without_a_model_fails_and_serving_does_not_run(forge: Forge) -> None:
