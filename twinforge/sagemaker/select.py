@@ -1,7 +1,7 @@
 """Which image of a release runs on an instance type, and where SageMaker finds it.
 
-Nothing is guessed: what the facts call impossible or do not know is refused with the reason of
-every variant, a CPU image never takes a paid accelerator unless it is asked for, and an image must
+Nothing is guessed: what the facts call impossible or do not know is refused with the variant that
+is nearest, the reason and what would work; a CPU image never takes a paid accelerator unless it is asked for, and an image must
 be in the region where it runs.
 """
 
@@ -17,8 +17,9 @@ from twinforge.compat.instances import find_instance
 from twinforge.compat.question import Answer, Choice, Question
 from twinforge.compat.resolve import resolve
 from twinforge.compat.verdict import Verdict
-from twinforge.errors import ImpossibleError, UnknownError, UsageError
+from twinforge.errors import ImpossibleError, UsageError
 from twinforge.model.reference import Digest, Reference
+from twinforge.sagemaker.refusal import Judged, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -164,14 +165,15 @@ def select_variant(
     """
     wish = wish or Wish()
     machine = find_instance(instance)
-    judged = [(variant, _judge(machine, variant, use, wish)) for variant in _wished(release, wish)]
+    judged = [_judge(machine, variant, use, wish) for variant in _wished(release, wish)]
     working = [
-        (variant, answer)
-        for variant, answer in judged
-        if answer.verdict in {Verdict.WORKS, Verdict.CONDITIONAL}
+        (one.variant, one.answer)
+        for one in judged
+        if one.answer.verdict in {Verdict.WORKS, Verdict.CONDITIONAL}
     ]
     if not working:
-        raise _refusal(release, machine, judged)
+        has_cpu_image = not all(variant.cuda for variant in release.variants)
+        raise refusal(release.recipe, machine, judged, has_cpu_image=has_cpu_image)
     best, answer = min(working, key=lambda pair: _rank(pair[0], pair[1], wish.order))
     name, digest = _place(release.recipe, best, origin or Origin())
     return Selected(
@@ -239,7 +241,7 @@ def _told(wish: Wish) -> str:
     return " and ".join(parts) or "there"
 
 
-def _judge(machine: InstanceType, variant: ReleasedVariant, use: Use, wish: Wish) -> Answer:
+def _judge(machine: InstanceType, variant: ReleasedVariant, use: Use, wish: Wish) -> Judged:
     question = Question(
         cuda=variant.cuda,
         cpu_arch=_CPU_ARCH,
@@ -249,11 +251,12 @@ def _judge(machine: InstanceType, variant: ReleasedVariant, use: Use, wish: Wish
     )
     answer = resolve(question, changes=0)
     if answer.verdict is not Verdict.WORKS or variant.cuda or wish.is_named:
-        return answer
+        return Judged(variant, question, answer)
     if machine.accelerator == "none":
-        return answer
+        return Judged(variant, question, answer)
     text = f"a CPU image would leave the {machine.model} of {machine.name} unused"
-    return Answer(Verdict.IMPOSSIBLE, conflict=(Fact(text, machine.sources),))
+    unused = Answer(Verdict.IMPOSSIBLE, conflict=(Fact(text, machine.sources),))
+    return Judged(variant, question, unused, is_unused_only=True)
 
 
 def _rank(
@@ -265,28 +268,6 @@ def _rank(
     conditional = answer.verdict is Verdict.CONDITIONAL
     # an AMI version only has to be asked for; a package has to be in the image
     return conditional, bool(choice.packages), newest_first, declared
-
-
-def _refusal(
-    release: Release, machine: InstanceType, judged: list[tuple[ReleasedVariant, Answer]]
-) -> UnknownError | ImpossibleError:
-    reasons = " / ".join(f"{variant.slug}: {_why_not(answer)}" for variant, answer in judged)
-    unused = any(not v.cuda and machine.cpu_arch == _CPU_ARCH for v in release.variants)
-    hint = (
-        "the CPU image can be asked for by accelerator 'cpu'; it leaves the accelerator unused"
-        if unused and machine.accelerator != "none"
-        else ""
-    )
-    if any(answer.verdict is Verdict.UNKNOWN for _, answer in judged):
-        message = f"it is not known whether '{release.recipe}' runs on {machine.name}: {reasons}"
-        return UnknownError(message, hint=hint)
-    message = f"no variant of '{release.recipe}' runs on {machine.name}: {reasons}"
-    return ImpossibleError(message, hint=hint)
-
-
-def _why_not(answer: Answer) -> str:
-    is_of_arch = any(ask.label == "arch" for ask in answer.asked)
-    return f"{answer.reason}, the image is {_CPU_ARCH}" if is_of_arch else answer.reason
 
 
 def _place(recipe: str, variant: ReleasedVariant, origin: Origin) -> tuple[Reference, Digest]:

@@ -85,22 +85,11 @@ def test_a_gpu_with_an_old_default_driver_gets_the_ami_to_ask_for() -> None:
     assert got.as_json()["verdict"] == "conditional"
 
 
-def test_k80_without_a_cuda_variant_for_it_is_refused_with_the_reason_of_each() -> None:
-    with pytest.raises(ImpossibleError) as got:
-        select_variant(PAIR, "ml.p2.xlarge")
-    assert got.value.message == (
-        "no variant of 'digits' runs on ml.p2.xlarge: cpu-py3.11-debian12: a CPU image would leave "
-        "the NVIDIA Tesla K80 of ml.p2.xlarge unused / cu129-py3.11-debian12: p2 has the NVIDIA "
-        "Tesla K80, of compute capability 3.7; CUDA 12.9 knows compute capabilities 5.0 to 12.1; "
-        "CUDA 12.0 dropped the older ones"
-    )
-    assert "accelerator 'cpu'" in got.value.hint
-
-
 @pytest.mark.parametrize("instance", ["ml.p2.xlarge", "ml.inf1.xlarge", "ml.trn1.2xlarge"])
 def test_a_cpu_image_takes_a_paid_accelerator_only_when_asked_for(instance: str) -> None:
-    with pytest.raises(ImpossibleError, match="unused"):
+    with pytest.raises(ImpossibleError) as refused:
         select_variant(PAIR, instance)
+    assert "accelerator 'cpu'; it leaves the accelerator unused" in refused.value.hint
     got = select_variant(PAIR, instance, wish=Wish(accelerator="cpu"))
     assert (got.variant, got.verdict) == (CPU.slug, Verdict.WORKS)
 
