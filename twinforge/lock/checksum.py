@@ -51,10 +51,11 @@ def inputs_checksum(recipe: Recipe, variants: Sequence[Variant], bases: Mapping[
                 "base": variant.base.name,
                 "kind": variant.accelerator.kind,
                 "packages": _apt(variant.accelerator.packages),
-                **_libraries(recipe, variant),
-                **_overridden(recipe, variant),
+                **_libraries(own, variant),
+                **_overridden(recipe, own),
             }
             for variant in variants
+            for own in (variant_recipe(recipe, variant),)
         ],
     }
     return _sha256(document)
@@ -74,18 +75,17 @@ def _stays_out(recipe: Recipe) -> dict[str, object]:
     return {"without": sorted(recipe.without)} if recipe.without else {}
 
 
-def _libraries(recipe: Recipe, variant: Variant) -> dict[str, object]:
+def _libraries(own: Recipe, variant: Variant) -> dict[str, object]:
     """Return what decides the packages of CUDA's libraries, where some are asked for."""
     accelerator = variant.accelerator
-    wanted = merge_libraries(recipe.cuda, accelerator.libraries)
+    wanted = merge_libraries(own.cuda, accelerator.libraries)
     if accelerator.kind != "cuda" or not wanted.libraries:
         return {}
     names = [library.name for library in wanted.libraries]
     return {"cuda": [accelerator.cuda, accelerator.cudnn, names, wanted.dev]}
 
 
-def _overridden(recipe: Recipe, variant: Variant) -> dict[str, object]:
-    own = variant_recipe(recipe, variant)
+def _overridden(recipe: Recipe, own: Recipe) -> dict[str, object]:
     changed: dict[str, object] = {}
     if own.packages != recipe.packages:
         changed["python"] = sorted(map(_package, own.packages), key=json.dumps)

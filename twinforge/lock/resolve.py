@@ -92,8 +92,8 @@ def lock_recipe(  # noqa: PLR0913 - a lock is decided by all of these, and all a
 
 def apt_packages(recipe: Recipe, variant: Variant) -> tuple[AptPackage, ...]:
     """Return the Debian packages that a variant asks for, in declared order, each once."""
-    system = variant_recipe(recipe, variant).system
-    packages = system.every
+    own = variant_recipe(recipe, variant)
+    system, packages = own.system, own.system.every
     if not isinstance(variant.base.source, Bootstrap):
         # A bootstrapped base declares its Python; an image of a registry is not assumed to have one.
         packages = (AptPackage(f"python{variant.python}"), *packages)
@@ -101,7 +101,7 @@ def apt_packages(recipe: Recipe, variant: Variant) -> tuple[AptPackage, ...]:
         packages += system.cuda + variant.accelerator.packages
         named = {package.name for package in packages}
         # what somebody pins by hand is not pinned to the data's version as well
-        packages += tuple(one for one in cuda_packages(recipe, variant) if one.name not in named)
+        packages += tuple(one for one in cuda_packages(own, variant) if one.name not in named)
     return tuple(dict.fromkeys(packages))
 
 

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 from twinforge.errors import Problem
 from twinforge.model.check_axes import RESERVED_AXES, value_problem
-from twinforge.model.check_parts import check_env, check_packages, check_smoke, check_system
+from twinforge.model.check_parts import (
+    check_env,
+    check_packages,
+    check_smoke,
+    check_system,
+    twice,
+)
 from twinforge.model.condition import (
     ORDERINGS,
     ConditionError,
@@ -108,6 +114,9 @@ def check_overrides(
                 message = "the override has a condition already; make it two overrides"
                 yield source.problem(message, *packages, number, "when", key=True)
         yield from check_system(source, (*where, "system"), part.system)
+        yield from twice(source, (*where, "cuda", "libraries"), part.cuda.libraries)
+        if "cuda" in part.model_fields_set and not part.cuda.model_fields_set:
+            yield source.problem("it changes nothing", *where, "cuda", key=True)
         yield from check_smoke(source, (*where, "smoke"), part.smoke, files)
 
 

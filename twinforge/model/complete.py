@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from twinforge.model.condition import parse_condition
-from twinforge.model.cuda import CudaLibraries, CudaLibrary, merge_libraries
+from twinforge.model.cuda import CudaChange, CudaLibraries, CudaLibrary, merge_libraries
 from twinforge.model.fields import parse_apt_package, parse_snapshot
 from twinforge.model.matrix import (
     Accelerator,
@@ -244,7 +244,16 @@ def _overrides(source: AnySource, parts: Sequence[OverridePart]) -> Iterator[Ove
             SystemPackages(_apt(part.system.packages), _apt(part.system.cuda)),
             complete_smoke_change(part.smoke),
             part.python.indexes,
+            _cuda_change(source, (*where, "cuda"), part),
         )
+
+
+def _cuda_change(source: AnySource, where: Where, part: OverridePart) -> CudaChange | None:
+    if "cuda" not in part.model_fields_set:
+        return None
+    libraries = _libraries(source, (*where, "libraries"), part.cuda.libraries).libraries
+    dev = part.cuda.dev if "dev" in part.cuda.model_fields_set else None
+    return CudaChange(libraries, dev, source.place(*where, key=True))
 
 
 def _override_of_package(where: Where, package: Package | Twin, when: str) -> Override:

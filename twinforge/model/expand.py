@@ -74,6 +74,7 @@ class _Run:
     cells: Cells = field(init=False)
     _bases: dict[tuple[str, str], Base] = field(init=False)
     _overridden: set[int] = field(default_factory=set)
+    _with_cuda: set[int] = field(default_factory=set)
     _shelved: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -146,6 +147,9 @@ class _Run:
             if id(override) not in self._overridden:
                 message = "the condition matches no variant"
                 self.report(override.rule.place, override.where, message)
+            elif override.cuda is not None and id(override) not in self._with_cuda:
+                message = "the condition matches CPU variants only, which get no libraries of CUDA"
+                self.report(override.cuda.place, (*override.where, "cuda"), message)
         for shelf in dict.fromkeys(shelf for one in families for shelf in one.shelves):
             if id(shelf) not in self._shelved:
                 message = "the condition matches no variant that is not shelved already"
@@ -154,6 +158,8 @@ class _Run:
     def _applying(self, overrides: Sequence[Override], cell: Cell) -> tuple[Override, ...]:
         found = tuple([one for one in overrides if applies(one.rule, cell.words)])
         self._overridden.update(map(id, found))
+        if cell.accelerator.cuda:
+            self._with_cuda.update(map(id, found))
         return found
 
     def _shelf(self, shelves: Sequence[Shelf], cell: Cell) -> Shelf | None:

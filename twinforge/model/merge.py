@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from twinforge.model.cuda import change_libraries
 from twinforge.model.recipe import SmokeChange, SystemPackages, Twin
 from twinforge.model.server import server_packages
 
@@ -73,6 +74,7 @@ def _overridden(recipe: Recipe, override: Override) -> Recipe:
         indexes=tuple(dict.fromkeys([*recipe.indexes, *override.indexes])),
         system=merge_system(recipe.system, override.system),
         smoke=change_smoke(recipe.smoke, override.smoke),
+        cuda=change_libraries(recipe.cuda, override.cuda) if override.cuda else recipe.cuda,
     )
 
 

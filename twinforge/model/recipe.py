@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement
 
-    from twinforge.model.cuda import CudaLibraries
+    from twinforge.model.cuda import CudaChange, CudaLibraries
     from twinforge.model.matrix import Axis, Rule
     from twinforge.model.place import Place
 
@@ -200,7 +200,8 @@ class SmokeChange:
 class Override:
     """What is different for the variants that ``rule`` applies to; ``where`` is its path in the file.
 
-    Packages replace their namesakes or are added; so do environment variables.
+    Packages replace their namesakes or are added; so do environment variables. ``cuda`` is ``None``
+    where it says nothing of CUDA's libraries.
     """
 
     rule: Rule
@@ -210,6 +211,7 @@ class Override:
     system: SystemPackages
     smoke: SmokeChange
     indexes: tuple[str, ...] = ()
+    cuda: CudaChange | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -143,6 +143,11 @@ class OverridePart(Part):
     env: dict[EnvName, AsWritten] = Field(default={}, description="Environment variables.")
     python: OverridePythonPart = Field(default=OverridePythonPart(), description="Python packages.")
     system: SystemPart = Field(default=SystemPart(), description="Debian packages.")
+    cuda: CudaPart = Field(
+        default=CudaPart(),
+        description="Libraries of CUDA beside the recipe's; `dev`, where it is given, holds instead "
+        "of the recipe's.",
+    )
     smoke: SmokePart = Field(
         default=SmokePart(), description="Checks; a key that is given replaces the recipe's."
     )
