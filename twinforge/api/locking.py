@@ -10,6 +10,7 @@ from twinforge.build.bases import pin_base
 from twinforge.errors import StaleError
 from twinforge.lock.checksum import base_checksum, inputs_checksum
 from twinforge.lock.document import write_bases, write_recipe_lock
+from twinforge.lock.exclusions import refuse_idle_exclusions
 from twinforge.lock.resolve import Upgrade, lock_recipe
 from twinforge.lock.uv import UvResolver
 
@@ -66,7 +67,8 @@ def lock_recipes(
     A base that could not be pinned before is tried again.
 
     Raises:
-        LockError: Versions can't be resolved, or not with parity.
+        LockError: Versions can't be resolved, or not with parity, or a package stays out that
+            nothing would bring in.
     """
     bases = {base.name: base for base in workspace.project.matrix.bases}
     pinned = dict(workspace.base_locks)
@@ -102,15 +104,23 @@ def _lock_one(
         cache_dir=workspace.cache_dir,
         listener=workspace.listener,
     )
+    resolver = UvResolver(workspace.child_environ)
+
+    def glibc(variant: Variant) -> str:
+        return _glibc(workspace, variant.base, pinned.get(variant.base.name))
+
     lock = lock_recipe(
         recipe,
         variants,
-        resolver=UvResolver(workspace.child_environ),
+        resolver=resolver,
         apt=apt,
         previous=previous,
         upgrade=upgrade,
-        glibc=lambda variant: _glibc(workspace, variant.base, pinned.get(variant.base.name)),
+        glibc=glibc,
     )
+    # what only shelved variants would install can't be told from what none would
+    if not any(one.recipe == name for one in workspace.project.shelved):
+        refuse_idle_exclusions(recipe, variants, lock, resolver=resolver, glibc=glibc)
     write_recipe_lock(workspace.root, lock)
     return Locked(lock, _changes(previous, lock))
 

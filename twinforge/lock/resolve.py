@@ -31,6 +31,8 @@ __all__ = [
     "Upgrade",
     "apt_packages",
     "lock_recipe",
+    "sibling_groups",
+    "target_of",
 ]
 
 
@@ -62,16 +64,13 @@ def lock_recipe(  # noqa: PLR0913 - a lock is decided by all of these, and all a
     Raises:
         LockError: There is no answer, or none with parity; it names the requirement in the way.
     """
-    groups: dict[tuple[tuple[str, str], ...], list[Variant]] = {}
-    for variant in variants:
-        groups.setdefault(variant.siblings_key, []).append(variant)
     known_apt: dict[tuple[str, tuple[AptPackage, ...]], tuple[AptPackage, ...]] = {}
     locked: dict[str, VariantLock] = {}
-    for siblings in groups.values():
+    for siblings in sibling_groups(variants):
         found = resolve_siblings(
             recipe,
             siblings,
-            _target(siblings, glibc),
+            target_of(siblings, glibc),
             resolver=resolver,
             preferences=_preferences(recipe, siblings, previous, upgrade),
         )
@@ -105,7 +104,15 @@ def apt_packages(recipe: Recipe, variant: Variant) -> tuple[AptPackage, ...]:
     return tuple(dict.fromkeys(packages))
 
 
-def _target(siblings: Sequence[Variant], glibc: Callable[[Variant], str]) -> Target:
+def sibling_groups(variants: Sequence[Variant]) -> tuple[tuple[Variant, ...], ...]:
+    """Return the variants by groups that differ only in their accelerator, in declared order."""
+    groups: dict[tuple[tuple[str, str], ...], list[Variant]] = {}
+    for variant in variants:
+        groups.setdefault(variant.siblings_key, []).append(variant)
+    return tuple(map(tuple, groups.values()))
+
+
+def target_of(siblings: Sequence[Variant], glibc: Callable[[Variant], str]) -> Target:
     """Return the one target that all siblings meet: their bases' oldest glibc.
 
     With a target each, a package could have another wheel per sibling at the same version.

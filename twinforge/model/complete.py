@@ -26,6 +26,7 @@ from twinforge.model.matrix import (
 from twinforge.model.merge import change_smoke, merge_packages, merge_system
 from twinforge.model.recipe import (
     AptPackage,
+    Exclusion,
     Override,
     Package,
     Recipe,
@@ -190,7 +191,12 @@ def _own_recipe(source: Source[RecipeFile]) -> Recipe:
         ),
         runtime=_runtime(source),
         cuda=_libraries(source, ("cuda", "libraries"), file.cuda.libraries, dev=file.cuda.dev),
-        without={str(canonicalize_name(name)): why for name, why in file.python.without.items()},
+        without={
+            str(canonicalize_name(name)): Exclusion(
+                why, source.place("python", "without", name, key=True)
+            )
+            for name, why in file.python.without.items()
+        },
         shelves=tuple(_shelves(source)),
     )
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AptPackage",
     "CommandSmoke",
+    "Exclusion",
     "Invocation",
     "Override",
     "Package",
@@ -224,6 +225,14 @@ class Shelf:
 
 
 @dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Why a package stays out, and where that is said."""
+
+    because: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Runtime:
     """What Twinforge's own ``train`` and ``serve`` run: file names in the program's folder.
 
@@ -262,5 +271,5 @@ class Recipe:
     overrides: tuple[Override, ...] = ()
     runtime: Runtime | None = None
     cuda: CudaLibraries = NO_LIBRARIES
-    without: Mapping[str, str] = field(default_factory=dict)
+    without: Mapping[str, Exclusion] = field(default_factory=dict)
     shelves: tuple[Shelf, ...] = ()

@@ -20,7 +20,8 @@ from twinforge.lock.resolve import (
     apt_packages,
     lock_recipe,
 )
-from twinforge.model.recipe import AptPackage, SystemPackages, Twin
+from twinforge.model.place import Place
+from twinforge.model.recipe import AptPackage, Exclusion, SystemPackages, Twin
 from twinforge.model.reference import Reference
 
 if TYPE_CHECKING:
@@ -361,7 +362,8 @@ def test_what_stays_out_reaches_the_resolver_in_every_question(
     make_recipe: Recipes, make_variants: Variants
 ) -> None:
     world = World(BOOST)
-    recipe = replace(make_recipe("numpy", TWIN), without={"b": "reason", "a": "reason"})
+    reason = Exclusion("reason", Place("x", 1, 1))
+    recipe = replace(make_recipe("numpy", TWIN), without={"b": reason, "a": reason})
     locked(world, recipe, make_variants(PAIR))
     assert set(world.left_out) == {("a", "b")}
 
