@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from twinforge.errors import Problem, ProjectError
+from twinforge.model.place import Place
 from twinforge.model.rules import applies
 from twinforge.model.suggest import known_or_close
 from twinforge.smoke.contract import required_checks
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from twinforge.api.workspace import Workspace
     from twinforge.build.ledger import Smoked
     from twinforge.build.plan import Node
+    from twinforge.model.project import Project
     from twinforge.model.recipe import Recipe
     from twinforge.model.variant import Variant
 
@@ -27,6 +29,7 @@ __all__ = [
     "checks_digests",
     "partners_of",
     "refuse_unknown_severities",
+    "severity_problems",
     "smoked",
 ]
 
@@ -65,6 +68,9 @@ def checks_digest(
             if file.is_file():
                 relative = file.relative_to(workspace.root).as_posix()
                 files[relative] = hashlib.sha256(file.read_bytes()).hexdigest()
+    asked = asdict(smoke_spec)
+    for change in asked["severities"].values():
+        del change["place"]  # a line that moves asks nothing else
     document = {
         "version": _CHECKS_VERSION,
         "rules": [
@@ -72,7 +78,7 @@ def checks_digest(
             for rule in load_rules()
             if cuda or not _CUDA & set(rule.applies)
         ],
-        "smoke": asdict(smoke_spec),
+        "smoke": asked,
         "files": files,
         "partner": partner,
         "serves": sorted(serves),
@@ -120,23 +126,48 @@ def partners_of(workspace: Workspace) -> dict[str, Variant]:
     }
 
 
-def refuse_unknown_severities(recipes: Iterable[Recipe]) -> None:
-    """Refuse recipes that give a severity to a check that there is not.
+def refuse_unknown_severities(project: Project, variants: Iterable[Variant]) -> None:
+    """Refuse variants whose recipes give a severity to a check that there is not.
 
     Raises:
         ProjectError: All such checks.
     """
-    known = [rule.id for rule in load_rules()]
-    problems = []
-    for recipe in recipes:
-        names = [*known, *required_checks(recipe.smoke)]
-        for name in recipe.smoke.severities:
-            if name not in names:
-                message = f"'{name}' is no check{known_or_close(name, names)}"
-                where = f"smoke.severities.{name}"
-                problems.append(Problem(recipe.place.path, recipe.place.line, 1, where, message))
+    said = {
+        change.place
+        for variant in variants
+        for change in project.recipe_for(variant).smoke.severities.values()
+    }
+    problems = [
+        problem
+        for problem in severity_problems(project)
+        if Place(problem.path, problem.line, problem.column) in said
+    ]
     if problems:
         raise ProjectError(problems, hint="see `twinforge smoke --list`")
+
+
+def severity_problems(project: Project) -> tuple[Problem, ...]:
+    """Return the severities of a project that are for a check that there is not.
+
+    Recipes of which every variant is excluded, and variants that are shelved, are looked at as well.
+    """
+    cells = (*project.variants, *project.shelved)
+    distinct = {(variant.recipe, variant.overrides): variant for variant in cells}
+    known = [rule.id for rule in load_rules()]
+    asked: dict[tuple[Place, str], set[str]] = {}
+    # an override may add the request or the command that a severity is for, or take it away
+    for recipe in (*project.recipes, *map(project.recipe_for, distinct.values())):
+        own = set(required_checks(recipe.smoke)) - set(known)
+        for name, change in recipe.smoke.severities.items():
+            asked.setdefault((change.place, name), set()).update(own)
+    problems = []
+    for (place, name), own in asked.items():
+        names = [*known, *sorted(own)]
+        if name not in names:
+            message = f"'{name}' is no check{known_or_close(name, names)}"
+            where = f"smoke.severities.{name}"
+            problems.append(Problem(place.path, place.line, place.column, where, message))
+    return tuple(problems)
 
 
 def smoked(workspace: Workspace, node: Node, checks: str) -> Smoked | None:

@@ -63,7 +63,7 @@ def smoke(  # noqa: PLR0913 - whose images, and every option
         ProjectError: A recipe gives a severity to a check that there is not.
         UsageError: A glob of the choice matches no check.
     """
-    refuse_unknown_severities(map(workspace.project.recipe_for, variants))
+    refuse_unknown_severities(workspace.project, variants)
     partners = _partners(workspace, variants)
     refuse_nothing(
         choice,

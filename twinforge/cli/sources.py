@@ -31,22 +31,25 @@ def check(session: Session, *, as_json: bool) -> None:
     known, and what works on a condition only, is said and is no error; neither is what speaks
     against variants that their recipe shelves.
     """
+    from twinforge.api.checks import severity_problems  # noqa: PLC0415 - reads the contract
     from twinforge.api.compatibility import check_compatibility  # noqa: PLC0415 - its tables take a while
 
     try:
         with session.workspace() as workspace:
             project = workspace.project
+            severities = severity_problems(project)
             found = check_compatibility(workspace, datetime.now(UTC).date())
     except ProjectError as error:
         if as_json:
             session.show_json({"problems": [asdict(problem) for problem in error.problems]})
         raise
+    problems = sorted((*found.problems, *severities))
     if as_json:
         session.show_json(
             {
                 "recipes": [recipe.name for recipe in project.recipes],
                 "variants": [variant.id for variant in project.variants],
-                "problems": [asdict(problem) for problem in found.problems],
+                "problems": [asdict(problem) for problem in problems],
                 "warnings": [asdict(warning) for warning in found.warnings],
                 "conditions": [asdict(condition) for condition in found.conditions],
                 "shelved": [asdict(note) for note in found.shelved],
@@ -59,9 +62,11 @@ def check(session: Session, *, as_json: bool) -> None:
                 click.echo(
                     f"{note.path}:{note.line}:{note.column}: {kind}: {note.message}", err=True
                 )
-    if found.problems:
-        hint = "`twinforge compat explain` says more, `twinforge compat find` lists what works"
-        raise ProjectError(found.problems, hint=hint)
+    if problems:
+        hints = ["see `twinforge smoke --list`"] if severities else []
+        if found.problems:
+            hints.append("`twinforge compat explain` says more, `twinforge compat find` what works")
+        raise ProjectError(problems, hint="; ".join(hints))
     if as_json:
         return
     session.show(

@@ -77,7 +77,7 @@ def complete_recipe(source: Source[RecipeFile], parent: Recipe | None = None) ->
         program=program.program,
         env={**parent.env, **own.env},
         template=own.template if "template" in given else parent.template,
-        smoke=change_smoke(parent.smoke, complete_smoke_change(file.smoke)),
+        smoke=change_smoke(parent.smoke, complete_smoke_change(source, ("smoke",), file.smoke)),
         place=own.place,
         axes=tuple({axis.name: axis for axis in (*parent.axes, *own.axes)}.values()),
         overrides=(*parent.overrides, *own.overrides),
@@ -178,7 +178,7 @@ def _own_recipe(source: Source[RecipeFile]) -> Recipe:
         program=_program_folder(file),
         env=dict(file.env),
         template=file.template,
-        smoke=complete_smoke(file.smoke),
+        smoke=complete_smoke(source, ("smoke",), file.smoke),
         place=source.place("recipe"),
         axes=complete_axes(source),
         overrides=(
@@ -248,7 +248,7 @@ def _overrides(source: AnySource, parts: Sequence[OverridePart]) -> Iterator[Ove
             dict(part.env),
             tuple(package for _, package, _ in packages),
             SystemPackages(_apt(part.system.packages), _apt(part.system.cuda)),
-            complete_smoke_change(part.smoke),
+            complete_smoke_change(source, (*where, "smoke"), part.smoke),
             part.python.indexes,
             _cuda_change(source, (*where, "cuda"), part),
         )

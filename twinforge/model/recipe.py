@@ -149,10 +149,11 @@ class PairSmoke:
 
 @dataclass(frozen=True, slots=True)
 class SeverityChange:
-    """Another severity of a check, ``error`` or ``warning``, and the reason."""
+    """Another severity of a check, ``error`` or ``warning``, the reason, and where it is said."""
 
     severity: str
     because: str
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,19 @@ from twinforge.model.recipe import (
 )
 
 if TYPE_CHECKING:
+    from twinforge.model.matrix_file import MatrixFile
+    from twinforge.model.recipe_file import RecipeFile
     from twinforge.model.smoke_file import SmokePart, TrainPart
+    from twinforge.model.source import Source
+    from twinforge.yamlfile import Where
+
+    AnySource = Source[RecipeFile] | Source[MatrixFile]
 
 __all__ = ["complete_smoke", "complete_smoke_change"]
 
 
-def complete_smoke(part: SmokePart) -> Smoke:
-    """Return the checks of a file without a problem."""
+def complete_smoke(source: AnySource, where: Where, part: SmokePart) -> Smoke:
+    """Return the checks of a file without a problem; ``where`` is their path in it."""
     invocations = tuple(
         Invocation(
             content_type=one.content_type,
@@ -43,7 +49,10 @@ def complete_smoke(part: SmokePart) -> Smoke:
         user=part.user,
         read_only_root=part.read_only_root,
         severities={
-            name: SeverityChange(one.severity, one.because) for name, one in part.severities.items()
+            name: SeverityChange(
+                one.severity, one.because, source.place(*where, "severities", name, key=True)
+            )
+            for name, one in part.severities.items()
         },
         commands=tuple(
             CommandSmoke(one.name, one.run, one.status, one.prints) for one in part.commands
@@ -52,9 +61,9 @@ def complete_smoke(part: SmokePart) -> Smoke:
     )
 
 
-def complete_smoke_change(part: SmokePart) -> SmokeChange:
+def complete_smoke_change(source: AnySource, where: Where, part: SmokePart) -> SmokeChange:
     """Return what the checks of an override, or of an heir, have other than those before them."""
-    whole, given = complete_smoke(part), part.model_fields_set
+    whole, given = complete_smoke(source, where, part), part.model_fields_set
     parts = {name: getattr(whole, name) for name in SmokeChange.__slots__}
     return SmokeChange(**{name: one if name in given else None for name, one in parts.items()})
 

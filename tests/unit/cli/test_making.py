@@ -223,4 +223,6 @@ def test_a_severity_for_a_check_that_there_is_not_is_told(run: Run, world: World
     world.edit("recipes/words.yaml", "smoke:", f"smoke:\n  {change}")
     ran = run("smoke", "words")
     assert ran.status == 5
-    assert "smoke.severities.serve.pong: 'serve.pong' is no check; did you mean" in ran.err
+    assert ran.err.startswith(
+        "recipes/words.yaml:6:16: smoke.severities.serve.pong: 'serve.pong' is no check; did you mean"
+    )

@@ -148,3 +148,17 @@ def test_a_check_says_what_can_not_work_and_what_works_on_a_condition(
     assert "hint: `twinforge compat explain` says more" in wrong.err
     found = json.loads(run("check", "--json").out)
     assert [problem["line"] for problem in found["problems"]] == [13]
+
+
+def test_check_refuses_a_severity_for_no_check_with_its_place(run: Run, world: World) -> None:
+    change = "severities: {serve.pong: {severity: error, because: why not}}"
+    world.edit("recipes/words.yaml", "smoke:", f"smoke:\n  {change}")
+    ran = run("check")
+    assert ran.status == 5
+    assert ran.err.startswith(
+        "recipes/words.yaml:6:16: smoke.severities.serve.pong: "
+        "'serve.pong' is no check; did you mean 'serve.ping'?"
+    )
+    assert "see `twinforge smoke --list`" in ran.err
+    (problem,) = json.loads(run("check", "--json").out)["problems"]
+    assert (problem["line"], problem["column"]) == (6, 16)

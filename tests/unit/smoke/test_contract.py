@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from twinforge.model.place import Place
 from twinforge.model.recipe import (
     CommandSmoke,
     Invocation,
@@ -21,6 +22,7 @@ from twinforge.smoke.contract import (
 )
 from twinforge.smoke.rules import Severity, load_rules
 
+PLACE = Place("recipes/digits.yaml", 9, 5)
 TRAIN = TrainSmoke({"training": "data"}, {})
 ASK = Invocation("text/csv", "body.csv", 200, "", {}, "", 0.0)
 IMAGE = ("image.no-entrypoint", "image.user", "image.opt-ml-empty", "programs", "installed")
@@ -112,8 +114,8 @@ def test_a_partner_that_is_not_built_is_a_warning() -> None:
 
 def test_a_recipe_may_count_a_check_otherwise_also_one_item_of_several() -> None:
     changes = {
-        "serve.keep-alive": SeverityChange("error", "our proxy needs it"),
-        "serve.invocations[1]": SeverityChange("warning", "under work"),
+        "serve.keep-alive": SeverityChange("error", "our proxy needs it", PLACE),
+        "serve.invocations[1]": SeverityChange("warning", "under work", PLACE),
     }
     asked = {
         one.id: one.severity for one in required(Smoke(None, (ASK, ASK), 3, severities=changes))
