@@ -12,9 +12,10 @@ from twinforge.model.check_rules import check_recipe_rules
 from twinforge.model.complete import complete_axes, complete_matrix, complete_recipe
 from twinforge.model.expand import Family, expand_variants
 from twinforge.model.inherit import parents_first, parents_of
+from twinforge.model.merge import variant_recipe
 from twinforge.model.project import Project
 from twinforge.model.vocabulary import read_vocabulary
-from twinforge.yamlfile import show_value
+from twinforge.yamlfile import show_value, show_where
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
     from twinforge.model.inside import ProjectFiles
     from twinforge.model.matrix import Axis, Base, Matrix
     from twinforge.model.matrix_file import MatrixFile
-    from twinforge.model.recipe import Recipe
+    from twinforge.model.recipe import Override, Recipe
     from twinforge.model.recipe_file import RecipeFile
     from twinforge.model.source import Source
+    from twinforge.model.variant import Variant
     from twinforge.model.vocabulary import Vocabulary
 
     Sources = Mapping[str, Source[RecipeFile] | None]
@@ -73,6 +75,8 @@ def assemble_project(
     families = list(_families(recipes, complete, matrix))
     expansion = expand_variants(families, matrix)
     problems += expansion.problems
+    if len(complete) == len(recipes):
+        problems += _check_headers(complete, (*expansion.variants, *expansion.shelved))
     if problems:
         return None
     return Project(
@@ -140,6 +144,24 @@ def _axes(recipes: Sources, name: str) -> tuple[Axis, ...]:
     source, parents = recipes[name], parents_of(recipes)
     inherited = _axes(recipes, parents[name]) if name in parents else ()
     return _joined(inherited, complete_axes(source) if source is not None else ())
+
+
+def _check_headers(recipes: Mapping[str, Recipe], variants: Iterable[Variant]) -> Iterator[Problem]:
+    """Yield overrides that want the headers of libraries in variants of which none has any."""
+    has_libraries: dict[Override, bool] = {}
+    for variant in variants:
+        wanting = [one for one in variant.overrides if one.cuda is not None and one.cuda.dev]
+        if not wanting or not variant.accelerator.cuda:
+            continue
+        own = variant_recipe(recipes[variant.recipe], variant).cuda
+        has_some = bool(own.libraries or variant.accelerator.libraries.libraries)
+        for override in wanting:
+            has_libraries[override] = has_libraries.get(override, False) or has_some
+    for override, has_some in has_libraries.items():
+        if not has_some and override.cuda is not None:
+            place, where = override.cuda.place, show_where((*override.where, "cuda", "dev"))
+            message = "there are no libraries to have headers of"
+            yield Problem(place.path, place.line, place.column, where, message)
 
 
 def _check_bases(bases: Iterable[Base]) -> list[Problem]:

@@ -64,6 +64,20 @@ def test_what_is_not_known_and_what_is_impossible_have_their_statuses(
     assert ran.err.startswith("error: ")
 
 
+def test_a_refusal_names_the_nearest_image_and_what_would_run(run: Run, released: World) -> None:
+    assert released.root.is_dir()
+    ran = run("select", "words", "--instance", "ml.c7g.large")
+    assert (ran.status, ran.err) == (
+        4,
+        (
+            "error: no variant of 'words' runs on ml.c7g.large: the nearest is 'cpu-debian12-py3.11', "
+            "but ml.c7g.large is arm64, the image is amd64\n"
+            "hint: an arm64 image would run there, and images are built for amd64; "
+            "the nearest would run on ml.t2.large\n"
+        ),
+    )
+
+
 def test_what_was_never_released_is_a_wrong_question(run: Run, world: World) -> None:
     assert world.root.is_dir()
     ran = run(*SELECT)

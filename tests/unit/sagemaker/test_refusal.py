@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from twinforge.errors import ImpossibleError, UnknownError
-from twinforge.registry.releases import Release, ReleasedVariant
+from twinforge.registry.releases import Release, ReleasedVariant, write_release
+from twinforge.sagemaker.image_uri import image_uri
 from twinforge.sagemaker.select import Wish, select_variant
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from twinforge.compat.facts import Use
 
 NAME = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/ml/digits"
@@ -164,3 +167,11 @@ def test_a_variant_that_is_named_is_the_only_one_that_is_spoken_of() -> None:
     both = release("11.8", "12.9")
     error = refused(both, "ml.p2.xlarge", wish=Wish(accelerator="cu129"))
     assert f"the nearest is 'cu129-{END}', but {K80}" in error.message
+
+
+def test_image_uri_refuses_with_the_same_words(tmp_path: Path) -> None:
+    write_release(tmp_path, release("12.9"))
+    with pytest.raises(ImpossibleError) as caught:
+        image_uri("digits", instance_type="ml.p2.xlarge", project=tmp_path)
+    error = refused(release("12.9"), "ml.p2.xlarge")
+    assert (caught.value.message, caught.value.hint) == (error.message, error.hint)
