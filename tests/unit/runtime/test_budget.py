@@ -75,9 +75,7 @@ def test_what_leaves_the_queue_lets_in_what_is_behind_it() -> None:
     [(2_000_000_000, 2, 100_000_000), (0, 2, 256 * 1024 * 1024)],
     ids=["a tenth, shared by the workers", "nobody knows how much there is"],
 )
-def test_the_budget_follows_from_the_memory(
-    memory_bytes: int, workers: int, expected: int
-) -> None:
+def test_the_budget_follows_from_the_memory(memory_bytes: int, workers: int, expected: int) -> None:
     assert budget_bytes(Machine(2, memory_bytes, 0), workers) == expected
 
 
