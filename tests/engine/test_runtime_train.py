@@ -85,7 +85,7 @@ def write_job(
 
 
 def start(
-    folder: Path, trainer: str, root: Path, *, program: tuple[str, ...] = TRAIN, **env: str
+    folder: Path, trainer: str, root: Path, program: tuple[str, ...] = TRAIN, **env: str
 ) -> subprocess.Popen[str]:
     path = folder / "trainer.py"
     path.write_text(trainer, "utf-8")
@@ -100,7 +100,7 @@ def start(
 
 
 def run(folder: Path, trainer: str, root: Path, **env: str) -> Ended:
-    child = start(folder, trainer, root, **env)
+    child = start(folder, trainer, root, TRAIN, **env)
     log, _ = child.communicate(timeout=DEADLINE_S)
     return Ended(child.returncode, log, root)
 
@@ -235,7 +235,7 @@ def train(job):
         time.sleep(0.1)
 """
     root = write_job(tmp_path)
-    child = start(tmp_path, trainer, root, program=HURRIED)
+    child = start(tmp_path, trainer, root, HURRIED)
     wait_until((root / "checkpoints/begun").exists, "the trainer does not begin")
     child.send_signal(signal.SIGTERM)
     log, _ = child.communicate(timeout=DEADLINE_S)
@@ -262,7 +262,7 @@ def train(job):
     time.sleep(3600)
 """
     root = write_job(tmp_path)
-    child = start(tmp_path, trainer, root, program=HURRIED)
+    child = start(tmp_path, trainer, root, HURRIED)
     wait_until((root / "checkpoints/begun").exists, "the trainer does not begin")
     child.send_signal(signal.SIGTERM)
     log, _ = child.communicate(timeout=DEADLINE_S)

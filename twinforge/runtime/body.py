@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from io import BytesIO
 
-__all__ = ["Body"]
+__all__ = ["READ_BYTES", "Body"]
+
+READ_BYTES = 256 * 1024
+"""At a time: more is no faster, and the other connections have their turn sooner."""
 
 
 class Body:
@@ -30,7 +33,7 @@ class Body:
         self.received_bytes += len(part)
 
     def rest(self) -> memoryview:
-        """Return the memory that the rest is read into; ``received_bytes`` says where it begins.
+        """Return memory for what is read next; ``received_bytes`` says where it begins.
 
         ``bytes(n)`` is memory that nothing has touched yet, and a ``BytesIO`` lends what it holds
         for writing and gives it away at the end, both without a copy.
@@ -40,7 +43,7 @@ class Body:
             self._view = self._memory.getbuffer()
             self._view[: self.received_bytes] = b"".join(self._parts)
             self._parts.clear()
-        return self._view[self.received_bytes :]
+        return self._view[self.received_bytes :][:READ_BYTES]
 
     def take(self) -> bytes:
         """Return the whole body, and hold it no longer."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import httptools
 
@@ -23,39 +23,15 @@ from twinforge.runtime.predictor import Stream
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from twinforge.runtime.routes import Answering, Routes
     from twinforge.runtime.server import Server
 
-__all__ = ["Answering", "Connection", "Routes"]
-
-Answering: TypeAlias = "Reply | Stream | Coroutine[Any, Any, Reply | Stream]"
+__all__ = ["Connection"]
 
 _LONGEST_HEAD = 65536
 _ONE_WRITE = 65536
 _BODY = frozenset({"content-length", "transfer-encoding"})
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-class Routes(Protocol):
-    """What answers requests; each that was admitted is finished, whatever happens."""
-
-    @property
-    def limit_bytes(self) -> int:
-        """How long a body may be; 0 for any length. ``admit`` refuses longer lengths."""
-
-    def admit(self, request: Request) -> Reply | None:
-        """Look at the headers; return an answer where the body decides nothing."""
-
-    def answer(self, request: Request) -> Answering:
-        """Answer at once, or return a coroutine that does."""
-
-    async def next_piece(self, stream: Stream) -> bytes | None:
-        """Return the next piece of a stream, None at its end."""
-
-    def abandon(self, stream: Stream) -> None:
-        """Let a stream go that nobody reads any more."""
-
-    def finish(self, request: Request, status: int) -> None:
-        """Take note that a request is over; 499 where its sender has gone."""
 
 
 class _TooLong(Exception):  # noqa: N818 - it is told to the parser, and comes back from it

@@ -8,18 +8,18 @@ import socket
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
+from twinforge.runtime.body import READ_BYTES
 from twinforge.runtime.connection import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from twinforge.runtime.budget import Budget
-    from twinforge.runtime.connection import Routes
+    from twinforge.runtime.routes import Routes
 
 __all__ = ["OneAtATime", "Server"]
 
 _BACKLOG = 2048
-_READ_BYTES = 256 * 1024
 _TICK_S = 1.0
 _IDLE_S = 75.0
 """Longer than callers keep idle connections, so that it is they who close them."""
@@ -62,7 +62,7 @@ class Server:
         self.connections: set[Connection] = set()
         self.date = formatdate(usegmt=True)
         self.budget = budget
-        self.buffer = memoryview(bytearray(_READ_BYTES))
+        self.buffer = memoryview(bytearray(READ_BYTES))
         self._routes = routes
         self._stop_s = stop_s
         self._is_orphan = is_orphan
