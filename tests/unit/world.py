@@ -89,6 +89,7 @@ class FakeBuildx:
     failing: dict[str, Failure] = field(default_factory=dict)
     dockerfiles: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    turn: threading.Lock | None = None
 
     def driver(self) -> str:
         return "docker"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +29,6 @@ from twinforge.render.dockerfile import EPOCH, base_name
 from twinforge.render.tags import content_tag, local_repository
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Mapping, Sequence
 
     from twinforge.api.workspace import Workspace
@@ -171,6 +171,8 @@ def build(
     if not current.todo:
         return current, ()
     driver = builder.driver()
+    if driver == "docker" and len(current.todo) > 1:
+        builder = replace(builder, turn=threading.Lock())
     bases = _make_bases(inputs, current, driver)
     current = _plan(inputs, options)
     contexts = {

@@ -78,10 +78,20 @@ class Builder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Buildx:
-    """Builds with an engine's buildx; ``builder`` names a builder other than the current one."""
+    """Builds with an engine's buildx.
+
+    Attributes:
+        engine: Whose buildx it is.
+        builder: Names a builder other than the current one.
+        turn: Held while an image goes from the build cache into the engine, for builds side by side
+            on an engine that keeps its layers itself. Such an engine hashes a layer of two images
+            twice when both arrive at once, never frees its second reference to it, and then writes
+            the files of a layer upon it in another order, which gives another digest.
+    """
 
     engine: Engine
     builder: str = ""
+    turn: threading.Lock | None = None
 
     def driver(self) -> str:
         """Return the driver of the builder: ``docker``, ``docker-container``, ...
@@ -113,34 +123,48 @@ class Buildx:
         progress = BuildProgress(log, on_step)
         with tempfile.TemporaryDirectory(prefix="twinforge-") as scratch:
             metadata = Path(scratch) / "metadata.json"
-            argv = build_argv(
-                spec,
-                docker=self.engine.docker,
-                builder=self.builder,
-                metadata=metadata,
-                proxies=tuple(
-                    name
-                    for upper in _PROXIES
-                    for name in (upper, upper.lower())
-                    if self.engine.env.get(name)
-                ),
-            )
-            status = process.stream(
-                argv,
-                on_line=progress.feed,
-                env={**self.engine.env, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"},
-                cancelled=cancelled,
-                check=False,
-            )
-            if cancelled.is_set() and status < 0:  # else it ended by itself, just before
-                message = f"{spec.name} was cancelled"
-                raise VariantFailedError(message, Failure("", 0, "cancelled", ""))
-            if status:
-                failure = progress.failure()
-                raise VariantFailedError(_failed_message(spec, failure), failure)
+            if self.turn is None:
+                self._run(spec, metadata, progress, cancelled)
+            else:
+                self._run(spec, None, progress, cancelled)
+                with self.turn:
+                    self._run(spec, metadata, progress, cancelled)
             document = json.loads(metadata.read_text("utf-8"))
         image_id = document.get("containerimage.config.digest")
         return str(image_id or document["containerimage.digest"])
+
+    def _run(
+        self,
+        spec: BuildSpec,
+        metadata: Path | None,
+        progress: BuildProgress,
+        cancelled: threading.Event,
+    ) -> None:
+        argv = build_argv(
+            spec,
+            docker=self.engine.docker,
+            builder=self.builder,
+            metadata=metadata,
+            proxies=tuple(
+                name
+                for upper in _PROXIES
+                for name in (upper, upper.lower())
+                if self.engine.env.get(name)
+            ),
+        )
+        status = process.stream(
+            argv,
+            on_line=progress.feed,
+            env={**self.engine.env, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"},
+            cancelled=cancelled,
+            check=False,
+        )
+        if cancelled.is_set() and status < 0:  # else it ended by itself, just before
+            message = f"{spec.name} was cancelled"
+            raise VariantFailedError(message, Failure("", 0, "cancelled", ""))
+        if status:
+            failure = progress.failure()
+            raise VariantFailedError(_failed_message(spec, failure), failure)
 
 
 def build_argv(
@@ -148,14 +172,26 @@ def build_argv(
     *,
     docker: str,
     builder: str,
-    metadata: Path,
+    metadata: Path | None,
     proxies: tuple[str, ...] = (),
 ) -> list[str]:
-    """Return the whole command of a build. Pure, so that a dry run can show it."""
+    """Return the whole command of a build. Pure, so that a dry run can show it.
+
+    Args:
+        spec: What is built.
+        docker: The command line client.
+        builder: A builder other than the current one, or empty.
+        metadata: The file that gets the image's id; None only fills the build cache.
+        proxies: Names of variables whose values buildx takes from its environment.
+    """
     argv = [docker, "buildx", "build", "--progress=rawjson", "--provenance=false", "--sbom=false"]
     if builder:
         argv += ["--builder", builder]
-    argv += ["--platform", PLATFORM, "--load", "--metadata-file", str(metadata)]
+    argv += ["--platform", PLATFORM]
+    if metadata is None:
+        argv += ["--output", "type=cacheonly"]
+    else:
+        argv += ["--load", "--metadata-file", str(metadata)]
     argv += ["--build-arg", f"SOURCE_DATE_EPOCH={spec.epoch}"]
     for name in proxies:
         argv += ["--build-arg", name]
@@ -165,8 +201,9 @@ def build_argv(
         argv += ["--secret", secret_field(name, file)]
     for name, value in spec.labels.items():
         argv += ["--label", f"{name}={value}"]
-    for tag in spec.tags:
-        argv += ["--tag", tag]
+    if metadata is not None:  # a name is for what leaves the cache
+        for tag in spec.tags:
+            argv += ["--tag", tag]
     return [*argv, str(spec.folder)]
 
 

@@ -85,6 +85,48 @@ def build(
     )
 
 
+def test_side_by_side_an_image_is_made_first_and_taken_over_in_its_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    turn = threading.Lock()
+    runs: list[tuple[list[str], bool]] = []
+
+    class Watched(Child):
+        def __call__(self, argv: list[str], **options: Any) -> int:
+            runs.append((argv, turn.locked()))
+            return super().__call__(argv, **options)
+
+    image = {"containerimage.config.digest": "sha256:1"}
+    children = iter((Watched(), Watched(metadata=image)))
+
+    def stream(argv: list[str], **options: Any) -> int:
+        return next(children)(argv, **options)
+
+    monkeypatch.setattr(process, "stream", stream)
+    image_id = Buildx(ENGINE, turn=turn).build(
+        SPEC, log=lambda _: None, on_step=lambda *_: None, cancelled=threading.Event()
+    )
+    assert image_id == "sha256:1"
+    (first, held_first), (second, held_second) = runs
+    assert (held_first, held_second) == (False, True)
+    assert not turn.locked()
+    assert first[first.index("--output") + 1] == "type=cacheonly"
+    assert "--load" not in first
+    assert "--tag" not in first
+    assert "--load" in second
+    assert second[second.index("--tag") + 1] == SPEC.tags[0]
+
+
+def test_what_fails_to_build_takes_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    turn = threading.Lock()
+    monkeypatch.setattr(process, "stream", Child(status=1))
+    with pytest.raises(VariantFailedError):
+        Buildx(ENGINE, turn=turn).build(
+            SPEC, log=lambda _: None, on_step=lambda *_: None, cancelled=threading.Event()
+        )
+    assert not turn.locked()
+
+
 def test_the_command_of_a_build_is_this_one() -> None:
     argv = build_argv(
         SPEC,
