@@ -39,6 +39,10 @@ TRAINER_OF_A_NOTEBOOK = """
 def train(job):
     (job.model_dir / "model").write_text(str(job.hyperparameters))
 """
+TRAIN = (str(PROGRAMS / "train"),)
+HURRIED = ("-c", "import sys; from twinforge.runtime.train import main; sys.exit(main(grace_s=1))")
+"""As ``TRAIN``, and a trainer that does not stop is killed after a second."""
+
 AWS = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
@@ -80,12 +84,14 @@ def write_job(
     return root
 
 
-def start(folder: Path, trainer: str, root: Path, **env: str) -> subprocess.Popen[str]:
+def start(
+    folder: Path, trainer: str, root: Path, program: tuple[str, ...] = TRAIN, **env: str
+) -> subprocess.Popen[str]:
     path = folder / "trainer.py"
     path.write_text(trainer, "utf-8")
     own = {"TWINFORGE_OPT_ML": str(root), "TWINFORGE_TRAINER": str(path), "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
-        [sys.executable, str(PROGRAMS / "train")],
+        [sys.executable, *program],
         env={**os.environ, **own, **env},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -94,7 +100,7 @@ def start(folder: Path, trainer: str, root: Path, **env: str) -> subprocess.Pope
 
 
 def run(folder: Path, trainer: str, root: Path, **env: str) -> Ended:
-    child = start(folder, trainer, root, **env)
+    child = start(folder, trainer, root, TRAIN, **env)
     log, _ = child.communicate(timeout=DEADLINE_S)
     return Ended(child.returncode, log, root)
 
@@ -211,6 +217,56 @@ def train(job):
     assert (child.returncode, log) == (0, "train: stopped, with status 0\n")
     assert (root / "checkpoints/last").read_text() == "saved"
     assert not (root / "output/failure").exists()
+
+
+def test_a_trainer_that_ignores_sigterm_is_killed_and_its_checkpoints_are_kept(
+    tmp_path: Path,
+) -> None:
+    trainer = """
+import itertools, os, signal, time
+def train(job):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    job.checkpoint_dir.mkdir(exist_ok=True)
+    (job.checkpoint_dir / "last").write_text("saved")
+    (job.checkpoint_dir / "pid").write_text(str(os.getpid()))
+    (job.checkpoint_dir / "begun").touch()
+    for step in itertools.count():
+        print("step", step)
+        time.sleep(0.1)
+"""
+    root = write_job(tmp_path)
+    child = start(tmp_path, trainer, root, HURRIED)
+    wait_until((root / "checkpoints/begun").exists, "the trainer does not begin")
+    child.send_signal(signal.SIGTERM)
+    log, _ = child.communicate(timeout=DEADLINE_S)
+    steps = [line for line in log.splitlines() if not line.startswith("train: ")]
+    assert steps == [f"step {number}" for number in range(len(steps))]
+    assert [line for line in log.splitlines() if line.startswith("train: ")] == [
+        "train: the trainer did not stop within 1 s and is killed",
+        "train: stopped, with status 137",
+    ]
+    assert child.returncode == 128 + signal.SIGKILL
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((root / "checkpoints/pid").read_text()), 0)
+    assert (root / "checkpoints/last").read_text() == "saved"
+    assert not (root / "output/failure").exists()
+
+
+def test_a_trainer_that_is_silent_and_ignores_sigterm_is_killed_too(tmp_path: Path) -> None:
+    trainer = """
+import signal, time
+def train(job):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    job.checkpoint_dir.mkdir(exist_ok=True)
+    (job.checkpoint_dir / "begun").touch()
+    time.sleep(3600)
+"""
+    root = write_job(tmp_path)
+    child = start(tmp_path, trainer, root, HURRIED)
+    wait_until((root / "checkpoints/begun").exists, "the trainer does not begin")
+    child.send_signal(signal.SIGTERM)
+    log, _ = child.communicate(timeout=DEADLINE_S)
+    assert (child.returncode, log.splitlines()[-1]) == (137, "train: stopped, with status 137")
 
 
 def test_a_pipe_is_read_when_it_appears(tmp_path: Path) -> None:

@@ -23,9 +23,9 @@ from twinforge.runtime.predictor import Stream
 from twinforge.runtime.running import Runner
 
 if TYPE_CHECKING:
-    from twinforge.runtime.connection import Answering
     from twinforge.runtime.multimodel import Models
     from twinforge.runtime.predictor import Predictor
+    from twinforge.runtime.routes import Answering
     from twinforge.runtime.settings import Settings
 
 __all__ = ["Application"]

@@ -1,7 +1,8 @@
 """HTTP/1.1 on one connection: httptools (Node's parser) reads it, and one write answers it.
 
 Source: RFC 9112. There are no upgrades and no trailers; a body is held as a whole before it is
-answered, since a predictor needs all of it.
+answered, since a predictor needs all of it. A large one of known length is read past the parser,
+into the memory that the predictor gets; and not before the budget has room for it.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import httptools
 
+from twinforge.runtime.body import Body
+from twinforge.runtime.budget import SMALL_BYTES
 from twinforge.runtime.http import Reply, Request, head_of, refusal, too_large
 from twinforge.runtime.logs import log_exception
 from twinforge.runtime.predictor import Stream
@@ -20,39 +23,15 @@ from twinforge.runtime.predictor import Stream
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from twinforge.runtime.routes import Answering, Routes
     from twinforge.runtime.server import Server
 
-__all__ = ["Answering", "Connection", "Routes"]
-
-Answering: TypeAlias = "Reply | Stream | Coroutine[Any, Any, Reply | Stream]"
+__all__ = ["Connection"]
 
 _LONGEST_HEAD = 65536
 _ONE_WRITE = 65536
 _BODY = frozenset({"content-length", "transfer-encoding"})
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-class Routes(Protocol):
-    """What answers requests; each that was admitted is finished, whatever happens."""
-
-    @property
-    def limit_bytes(self) -> int:
-        """How long a body may be; 0 for any length."""
-
-    def admit(self, request: Request) -> Reply | None:
-        """Look at the headers; return an answer where the body decides nothing."""
-
-    def answer(self, request: Request) -> Answering:
-        """Answer at once, or return a coroutine that does."""
-
-    async def next_piece(self, stream: Stream) -> bytes | None:
-        """Return the next piece of a stream, None at its end."""
-
-    def abandon(self, stream: Stream) -> None:
-        """Let a stream go that nobody reads any more."""
-
-    def finish(self, request: Request, status: int) -> None:
-        """Take note that a request is over; 499 where its sender has gone."""
 
 
 class _TooLong(Exception):  # noqa: N818 - it is told to the parser, and comes back from it
@@ -63,7 +42,7 @@ class _Refused(Exception):  # noqa: N818 - as above
     """The answer was given before the body came, and there is nothing more to read."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """One connection; its requests are answered in order, one at a time."""
 
     def __init__(self, server: Server, routes: Routes) -> None:
@@ -77,6 +56,10 @@ class Connection(asyncio.Protocol):
         self._is_lost = False
         self._is_closing = False
         self._receiving: Request | None = None
+        self._body = Body()
+        self._is_past_parser = False
+        self._keeps = True
+        self._is_last = False
         self.active_s = 0.0
 
     # What the event loop says.
@@ -89,9 +72,36 @@ class Connection(asyncio.Protocol):
         self.active_s = self._loop.time()
         self._server.connections.add(self)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return where to read to: a large body's own memory, or what all connections share."""
+        del sizehint
+        return self._body.rest() if self._is_past_parser else self._server.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Read what came; the parser calls the methods below."""
         self.active_s = self._loop.time()
+        if self._is_past_parser:
+            self._take_rest(nbytes)
+            return
+        self._parse(self._server.buffer[:nbytes])
+        request = self._receiving
+        if request is not None and request.share is not None and self._body.length_bytes:
+            self._keeps = self._parser.should_keep_alive()
+            self._is_past_parser = True
+
+    def _take_rest(self, size: int) -> None:
+        request, body = self._receiving, self._body
+        assert request is not None  # noqa: S101 - its body is being read
+        request.size_bytes += size
+        body.received_bytes += size
+        if body.received_bytes == body.length_bytes:
+            # The old one still waits for the body.
+            self._parser = httptools.HttpRequestParser(self)
+            self._is_past_parser = False
+            self._is_last = not self._keeps
+            self._complete(keeps=self._keeps)
+
+    def _parse(self, data: memoryview) -> None:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -119,10 +129,11 @@ class Connection(asyncio.Protocol):
         self._can_write.set()
         self._server.connections.discard(self)
         if self._receiving is not None:
-            self._routes.finish(self._receiving, 499)
+            self._finish(self._receiving, 499)
             self._receiving = None
+        self._body = Body()
         while self._waiting:
-            self._routes.finish(self._waiting.popleft()[0], 499)
+            self._finish(self._waiting.popleft()[0], 499)
 
     def pause_writing(self) -> None:
         """Wait before the next piece of a stream."""
@@ -139,7 +150,6 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._head_bytes = 0
         self._headers: dict[str, str] = {}
-        self._parts: list[bytes] = []
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the target."""
@@ -162,11 +172,16 @@ class Connection(asyncio.Protocol):
             # The parser takes the body for the other protocol's first bytes.
             message = "there is no other protocol here to upgrade to"
             self._refusal = refusal(HTTPStatus.BAD_REQUEST, message)
-        if self._headers.get("expect", "").lower() == "100-continue":
-            if self._refusal is not None:
-                # Its sender waits for this before the body, which may come all the same.
-                self._fail(self._refusal)
-                raise _Refused
+        self._is_asked_for = self._headers.get("expect", "").lower() == "100-continue"
+        if self._is_asked_for and self._refusal is not None:
+            # Its sender waits for this before the body, which may come all the same.
+            self._fail(self._refusal)
+            raise _Refused
+        length = int(self._headers.get("content-length", 0))
+        self._body = Body(length)
+        if length > SMALL_BYTES and self._refusal is None:
+            self._ask_for_room(request, length)
+        if self._is_asked_for and not self.is_held_back:
             self._transport.write(_CONTINUE)
 
     def on_body(self, body: bytes) -> None:
@@ -179,21 +194,29 @@ class Connection(asyncio.Protocol):
         limit = self._routes.limit_bytes
         if limit and request.size_bytes > limit:
             self._refusal = too_large(limit)
-            self._parts.clear()
-        else:
-            self._parts.append(body)
+            self._body = Body()
+            self._give_room_back(request)
+            self._read_on()
+            return
+        self._body.add(body)
+        if request.share is None and request.size_bytes > SMALL_BYTES:
+            self._ask_for_room(request, limit)  # it comes in chunks, and may become that long
 
     def on_message_complete(self) -> None:
         """Answer the request, or put it behind those that are not answered yet."""
-        request, parts = self._receiving, self._parts
+        self._complete(keeps=self._parser.should_keep_alive())
+
+    def _complete(self, *, keeps: bool) -> None:
+        request = self._receiving
         assert request is not None  # noqa: S101 - headers were complete
         self._receiving = None
-        request.body = parts[0] if len(parts) == 1 else b"".join(parts)
-        self._waiting.append((request, self._refusal, self._parser.should_keep_alive()))
+        request.body = self._body.take()
+        if request.share is not None:
+            request.share.shrink(len(request.body))
+        self._waiting.append((request, self._refusal, keeps))
         if self._task is None:
             self._answer_waiting()
-        else:
-            self._transport.pause_reading()
+        self._read_on()
 
     # What becomes of it.
 
@@ -213,6 +236,12 @@ class Connection(asyncio.Protocol):
         """Whether an answer is under way."""
         return self._task is not None
 
+    @property
+    def is_held_back(self) -> bool:
+        """Whether a body waits for room, and is not read for now."""
+        share = self._receiving.share if self._receiving is not None else None
+        return share is not None and not share.is_granted
+
     def close(self) -> None:
         """Close, whatever is under way."""
         self._transport.close()
@@ -221,6 +250,32 @@ class Connection(asyncio.Protocol):
         self._head_bytes += size
         if self._head_bytes > _LONGEST_HEAD:
             raise _TooLong
+
+    def _ask_for_room(self, request: Request, size_bytes: int) -> None:
+        request.share = self._server.budget.ask(size_bytes, self._let_in)
+        self._read_on()
+
+    def _let_in(self) -> None:
+        """Read the body that waited for room."""
+        self.active_s = self._loop.time()
+        if self._is_asked_for and not self._transport.is_closing():
+            self._transport.write(_CONTINUE)
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Read, unless a body waits for room, a request for answers, or nothing is to come."""
+        if self.is_held_back or self._waiting or self._is_last:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def _give_room_back(self, request: Request) -> None:
+        if request.share is not None:
+            request.share.give_back()
+
+    def _finish(self, request: Request, status: int) -> None:
+        self._routes.finish(request, status)
+        self._give_room_back(request)
 
     def _answer_waiting(self) -> None:
         while self._waiting and self._task is None and not self._transport.is_closing():
@@ -256,12 +311,12 @@ class Connection(asyncio.Protocol):
         finally:
             self._task = None
         if not self._is_lost and not self._transport.is_closing():
-            self._transport.resume_reading()
             self._answer_waiting()
+            self._read_on()
 
     def _reply(self, request: Request, reply: Reply, *, keeps: bool) -> None:
         self.active_s = self._loop.time()
-        self._routes.finish(request, reply.status)
+        self._finish(request, reply.status)
         if self._is_lost:
             return
         closes = self._closing(keeps)
@@ -300,7 +355,7 @@ class Connection(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001 - of the user's code
             log_exception("the stream broke", error)
         finally:
-            self._routes.finish(request, 200 if is_whole else 499 if self._is_lost else 500)
+            self._finish(request, 200 if is_whole else 499 if self._is_lost else 500)
             if not is_whole:
                 self._routes.abandon(stream)
         if is_whole and not self._is_lost:
@@ -321,7 +376,7 @@ class Connection(asyncio.Protocol):
     def _fail(self, reply: Reply) -> None:
         """Answer what can't be read, and close."""
         if self._receiving is not None:
-            self._routes.finish(self._receiving, reply.status)
+            self._finish(self._receiving, reply.status)
             self._receiving = None
         self._is_closing = True
         if self._task is None and not self._transport.is_closing():

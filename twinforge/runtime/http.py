@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from twinforge.runtime.budget import Share
     from twinforge.runtime.interface import Context
 
 __all__ = ["Reply", "Request", "head_of", "refusal", "too_large"]
@@ -38,6 +39,7 @@ class Request:
         start_s: When its headers were there.
         body: The whole body, once it is there.
         size_bytes: How long the body was, also where it was not kept.
+        share: What its body has of the budget, or waits for; None for a small one.
         context: What the predictor is told, for a request that goes to it.
     """
 
@@ -48,6 +50,7 @@ class Request:
     start_s: float
     body: bytes = b""
     size_bytes: int = 0
+    share: Share | None = field(default=None, repr=False)
     context: Context | None = field(default=None, repr=False)
 
 

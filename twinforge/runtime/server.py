@@ -8,12 +8,14 @@ import socket
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
+from twinforge.runtime.body import READ_BYTES
 from twinforge.runtime.connection import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from twinforge.runtime.connection import Routes
+    from twinforge.runtime.budget import Budget
+    from twinforge.runtime.routes import Routes
 
 __all__ = ["OneAtATime", "Server"]
 
@@ -50,11 +52,17 @@ class Server:
     Attributes:
         connections: All that are open.
         date: What the header of that name says, by the second.
+        budget: What the bodies of all requests share.
+        buffer: What is read into, and parsed before the next connection has its turn.
     """
 
-    def __init__(self, routes: Routes, *, stop_s: float, is_orphan: Callable[[], bool]) -> None:
+    def __init__(
+        self, routes: Routes, *, stop_s: float, is_orphan: Callable[[], bool], budget: Budget
+    ) -> None:
         self.connections: set[Connection] = set()
         self.date = formatdate(usegmt=True)
+        self.budget = budget
+        self.buffer = memoryview(bytearray(READ_BYTES))
         self._routes = routes
         self._stop_s = stop_s
         self._is_orphan = is_orphan
@@ -84,5 +92,6 @@ class Server:
         self.date = formatdate(usegmt=True)
         for connection in tuple(self.connections):
             # One that is in the middle of a request has stopped sending; SageMaker waits 60 s.
-            if not connection.is_answering and now_s - connection.active_s > _IDLE_S:
+            is_waiting = connection.is_answering or connection.is_held_back
+            if not is_waiting and now_s - connection.active_s > _IDLE_S:
                 connection.close()

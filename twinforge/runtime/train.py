@@ -31,8 +31,12 @@ _TICK_S = 0.5
 _PAUSE_S = 0.05
 
 
-def main() -> int:
-    """Run the trainer, and return the exit status: 0, that of the trainer, or 128 + a signal."""
+def main(*, grace_s: float = _GRACE_S) -> int:
+    """Run the trainer, and return the exit status: 0, that of the trainer, or 128 + a signal.
+
+    Args:
+        grace_s: How long the trainer may take to stop after SIGTERM, before it is killed.
+    """
     root = Path(os.environ.get(ROOT) or "/opt/ml")
     read, write = os.pipe()
     child = subprocess.Popen(
@@ -44,7 +48,7 @@ def main() -> int:
         env={**os.environ, CONTROL: str(write)},
     )
     os.close(write)
-    watch = _Watch(child, read)
+    watch = _Watch(child, read, grace_s)
     signal.signal(signal.SIGTERM, lambda *_: watch.ask_to_stop())
     signal.signal(signal.SIGINT, lambda *_: watch.ask_to_stop())
     code = watch.until_it_ends()
@@ -53,19 +57,21 @@ def main() -> int:
             _say(f"the metric '{name}' was found {count} times, its last value is {last}")
         else:
             _say(f"warning: the metric '{name}' is declared, and the log never had it")
+    status = code if code >= 0 else 128 - code
     if watch.is_stopping:
-        _say(f"stopped, with status {code}")
+        _say(f"stopped, with status {status}")
     elif code:
         reason = write_failure(root, _why(code))
         if reason:
             _say(reason)
-    return code if code >= 0 else 128 - code
+    return status
 
 
 @dataclass
 class _Watch:
     child: subprocess.Popen[bytes]
     control: int
+    grace_s: float
     metrics: Metrics = field(default_factory=Metrics)
     is_stopping: bool = False
     _deadline_s: float = float("inf")
@@ -75,7 +81,7 @@ class _Watch:
         """Hand SIGTERM on; the trainer has its time from now."""
         if not self.is_stopping:
             self.is_stopping = True
-            self._deadline_s = time.monotonic() + _GRACE_S
+            self._deadline_s = time.monotonic() + self.grace_s
             self.child.send_signal(signal.SIGTERM)
 
     def until_it_ends(self) -> int:
@@ -99,7 +105,7 @@ class _Watch:
     def _has_ended(self) -> bool:
         """Whether the trainer has ended; one whose time is over is killed."""
         if time.monotonic() > self._deadline_s and self.child.poll() is None:
-            _say(f"the trainer did not stop within {_GRACE_S:g} s and is killed")
+            _say(f"the trainer did not stop within {self.grace_s:g} s and is killed")
             self.child.kill()
             self.child.wait()
         return self.child.poll() is not None

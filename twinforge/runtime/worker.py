@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from twinforge.runtime.application import Application
+from twinforge.runtime.budget import Budget, budget_bytes
 from twinforge.runtime.logs import log, log_exception
 from twinforge.runtime.multimodel import ModelError, Models
 from twinforge.runtime.predictor import load_predictor
@@ -59,7 +60,7 @@ def run_worker(settings: Settings, machine: Machine, place: Place) -> int:
     # What is loaded stays: the collector need not look at it again.
     gc.collect()
     gc.freeze()
-    return _serve(application, settings, place)
+    return _serve(application, settings, machine, place)
 
 
 def _application(settings: Settings, machine: Machine, place: Place) -> Application:
@@ -80,7 +81,7 @@ def _application(settings: Settings, machine: Machine, place: Place) -> Applicat
     return Application(predictor, settings, models=models)
 
 
-def _serve(application: Application, settings: Settings, place: Place) -> int:
+def _serve(application: Application, settings: Settings, machine: Machine, place: Place) -> int:
     parent = os.getppid()
     # Ctrl-C reaches all processes of a terminal: the parent says when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -91,7 +92,12 @@ def _serve(application: Application, settings: Settings, place: Place) -> int:
         place.tell("loaded")
         log("info", "serving", worker=place.number)
 
-    server = Server(application, stop_s=settings.stop_s, is_orphan=lambda: os.getppid() != parent)
+    server = Server(
+        application,
+        stop_s=settings.stop_s,
+        is_orphan=lambda: os.getppid() != parent,
+        budget=Budget(budget_bytes(machine, settings.workers)),
+    )
     asyncio.run(server.serve(listener, on_listening))
     sys.stdout.flush()
     return 0
