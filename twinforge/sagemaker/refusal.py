@@ -106,7 +106,7 @@ def _advice(
         yield "an image without CUDA would run there"
     moved = next((change for change in near if change.question.instances != asked.instances), None)
     if moved is not None:
-        others = " and ".join(set(moved.question.instances) - set(asked.instances))
+        others = " and ".join(sorted(set(moved.question.instances) - set(asked.instances)))
         yield f"the nearest would run on {others}{_on_condition(moved)}"
     if has_cpu_image and machine.cpu_arch == asked.cpu_arch and machine.accelerator != "none":
         yield "the CPU image can be asked for by accelerator 'cpu'; it leaves the accelerator unused"
