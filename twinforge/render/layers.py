@@ -43,6 +43,11 @@ class Stage:
     name: str
     layers: tuple[Layer, ...]
 
+    @property
+    def group(self) -> str:
+        """``common`` or ``device``: that of all its layers."""
+        return self.layers[0].group
+
 
 def plan_layers(
     wheels: Iterable[Wheel], *, big_bytes: int = BIG_BYTES, budget: int = BUDGET

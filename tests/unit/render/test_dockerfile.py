@@ -81,6 +81,7 @@ def test_every_copy_is_linked_so_that_layers_do_not_depend_on_the_base(
     assert [copy.split() for copy in copies] == [
         ["--link", "--from=wheels-common", "/out/_python/", "/"],
         ["--link", "--from=wheels-common", "/out/small/", "/"],
+        ["--link", "--from=wheels-device-b", "/out/_device/", "/"],
         ["--link", "--from=wheels-device-b", "/out/b/", "/"],
         ["--link", "--from=program-files", "/out/", "/"],
     ]
