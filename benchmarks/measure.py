@@ -26,7 +26,7 @@ from twinforge.errors import CommandError, MissingToolError, TwinforgeError, Usa
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.scenarios import Scenario
+    from benchmarks.scenario import Scenario
     from twinforge.engine.engine import Engine
 
 __all__ = ["machine_ca", "main"]
