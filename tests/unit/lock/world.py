@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from twinforge.model.recipe import Recipe
     from twinforge.model.variant import Variant
 
-
 Index = dict[str, dict[str, list[str]]]
 TWIN = {"cpu": "boost-cpu", "cuda": "boost"}
 PAIR = {"cpu": "", "cu129": "12.9"}
