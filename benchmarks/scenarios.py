@@ -41,12 +41,14 @@ class Scenario(ABC):
         title: How the table names it.
         metrics: What the samples of both sides hold.
         prunes: Whether it empties the engine's build cache.
+        rounds: How many there are, whatever is asked for; 0 for as many as that.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     metrics: tuple[Metric, ...]
     prunes: ClassVar[bool] = False
+    rounds: ClassVar[int] = 0
 
     def __init__(self, bench: Bench, recipe: str, package: str) -> None:
         self.bench = bench
@@ -258,12 +260,16 @@ class Pin(Scenario):
 
 
 class Wheels(Scenario):
-    """The pin of each wheel that matters in size has changed, one after the other."""
+    """The pin of each wheel that matters in size has changed, one after the other.
+
+    Bytes are counted, and those are the same in every round.
+    """
 
     name = "wheels"
     title = "pushed after one wheel's pin changed, in sizes of that wheel"
     metrics: tuple[Metric, ...] = ()
     prunes = True
+    rounds = 1
 
     def setup(self) -> None:
         """Lock an earlier version of each in a checkout of its own."""
