@@ -23,7 +23,7 @@ from twinforge.build.scheduler import Outcome, run_all
 from twinforge.build.tools import make_uv_context, uv_version
 from twinforge.errors import StaleError, TwinforgeError
 from twinforge.events import Event, State
-from twinforge.lock.resolve import apt_packages
+from twinforge.lock.apt import apt_packages
 from twinforge.model.matrix import Bootstrap
 from twinforge.render.dockerfile import EPOCH, base_name
 from twinforge.render.tags import content_tag, local_repository

@@ -7,11 +7,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from twinforge.errors import Problem, ProjectError
-from twinforge.model.place import Place
 from twinforge.model.rules import applies
-from twinforge.model.suggest import known_or_close
-from twinforge.smoke.contract import required_checks
 from twinforge.smoke.rules import load_rules
 
 if TYPE_CHECKING:
@@ -20,7 +16,6 @@ if TYPE_CHECKING:
     from twinforge.api.workspace import Workspace
     from twinforge.build.ledger import Smoked
     from twinforge.build.plan import Node
-    from twinforge.model.project import Project
     from twinforge.model.recipe import Recipe
     from twinforge.model.variant import Variant
 
@@ -28,8 +23,6 @@ __all__ = [
     "checks_digest",
     "checks_digests",
     "partners_of",
-    "refuse_unknown_severities",
-    "severity_problems",
     "smoked",
 ]
 
@@ -124,50 +117,6 @@ def partners_of(workspace: Workspace) -> dict[str, Variant]:
         for one in workspace.project.variants
         if one.accelerator.cuda and (one.recipe, one.siblings_key) in cpus
     }
-
-
-def refuse_unknown_severities(project: Project, variants: Iterable[Variant]) -> None:
-    """Refuse variants whose recipes give a severity to a check that there is not.
-
-    Raises:
-        ProjectError: All such checks.
-    """
-    said = {
-        change.place
-        for variant in variants
-        for change in project.recipe_for(variant).smoke.severities.values()
-    }
-    problems = [
-        problem
-        for problem in severity_problems(project)
-        if Place(problem.path, problem.line, problem.column) in said
-    ]
-    if problems:
-        raise ProjectError(problems, hint="see `twinforge smoke --list`")
-
-
-def severity_problems(project: Project) -> tuple[Problem, ...]:
-    """Return the severities of a project that are for a check that there is not.
-
-    Recipes of which every variant is excluded, and variants that are shelved, are looked at as well.
-    """
-    cells = (*project.variants, *project.shelved)
-    distinct = {(variant.recipe, variant.overrides): variant for variant in cells}
-    known = [rule.id for rule in load_rules()]
-    asked: dict[tuple[Place, str], set[str]] = {}
-    # an override may add the request or the command that a severity is for, or take it away
-    for recipe in (*project.recipes, *map(project.recipe_for, distinct.values())):
-        own = set(required_checks(recipe.smoke)) - set(known)
-        for name, change in recipe.smoke.severities.items():
-            asked.setdefault((change.place, name), set()).update(own)
-    problems = []
-    for (place, name), own in asked.items():
-        names = [*known, *sorted(own)]
-        if name not in names:
-            message = f"'{name}' is no check{known_or_close(name, names)}"
-            where = f"smoke.severities.{name}"
-            problems.append(Problem(place.path, place.line, place.column, where, message))
-    return tuple(problems)
 
 
 def smoked(workspace: Workspace, node: Node, checks: str) -> Smoked | None:

@@ -10,8 +10,8 @@ from twinforge.api.asking import base_text, lock_of, python_axis, requirement_of
 from twinforge.compat.builds import carries_cuda
 from twinforge.compat.duplicates import find_duplicate
 from twinforge.compat.frameworks import framework_builds, framework_of
+from twinforge.lock.apt import apt_packages
 from twinforge.lock.cuda import cuda_troubles
-from twinforge.lock.resolve import apt_packages
 from twinforge.lock.resolver import OLDEST_PYTHON
 
 if TYPE_CHECKING:

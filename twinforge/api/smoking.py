@@ -6,14 +6,10 @@ import time
 from typing import TYPE_CHECKING
 
 from twinforge.api.building import BuildOptions, plan
-from twinforge.api.checks import (
-    checks_digests,
-    partners_of,
-    refuse_unknown_severities,
-    smoked,
-)
+from twinforge.api.checks import checks_digests, partners_of, smoked
 from twinforge.api.devices import device_asked
 from twinforge.api.rendering import locked_variant
+from twinforge.api.severities import refuse_unknown_severities
 from twinforge.build.ledger import Smoked
 from twinforge.build.scheduler import Outcome, run_all
 from twinforge.errors import SmokeError, TwinforgeError

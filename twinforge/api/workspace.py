@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from twinforge.build.ledger import Ledger
 from twinforge.compat.active import in_force
-from twinforge.engine.engine import Settings, ensure_engine, find_engine
 from twinforge.errors import Problem, ProjectError
 from twinforge.events import Listener, ignore
 from twinforge.lock.document import read_bases, read_recipe_lock
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from twinforge.compat.active import Additions
-    from twinforge.engine.engine import Engine
+    from twinforge.engine.engine import Engine, Settings
     from twinforge.engine.images import Images
     from twinforge.lock.locked import BaseLock, RecipeLock
     from twinforge.model.project import Project
@@ -92,6 +91,8 @@ class Workspace:
     @cached_property
     def engine(self) -> Engine:
         """A Docker Engine that answers, set up if there is none."""
+        from twinforge.engine.engine import ensure_engine  # noqa: PLC0415 - many verbs need no engine
+
         return self._found or ensure_engine(self.engine_settings, self.listener)
 
     @cached_property
@@ -107,6 +108,8 @@ class Workspace:
 
     @cached_property
     def _looked_for(self) -> Engine | None:
+        from twinforge.engine.engine import find_engine  # noqa: PLC0415 - as above
+
         return find_engine(self.engine_settings)
 
     @cached_property
@@ -133,6 +136,8 @@ class Workspace:
     @property
     def engine_settings(self) -> Settings:
         """What the engine's room wants to know."""
+        from twinforge.engine.engine import Settings  # noqa: PLC0415 - as above
+
         return Settings(self.environ, self.engine_dir)
 
     @property

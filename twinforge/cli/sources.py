@@ -31,8 +31,8 @@ def check(session: Session, *, as_json: bool) -> None:
     known, and what works on a condition only, is said and is no error; neither is what speaks
     against variants that their recipe shelves.
     """
-    from twinforge.api.checks import severity_problems  # noqa: PLC0415 - reads the contract
     from twinforge.api.compatibility import check_compatibility  # noqa: PLC0415 - its tables take a while
+    from twinforge.api.severities import severity_problems  # noqa: PLC0415 - for this verb only
 
     try:
         with session.workspace() as workspace:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, Self
 
 __all__ = ["USES", "Dotted", "Fact", "Use"]
@@ -37,10 +38,7 @@ class Dotted:
         Raises:
             ValueError: It is something else.
         """
-        if not _DOTTED.fullmatch(text):
-            message = f"'{text}' is not a version (numbers with dots between them)"
-            raise ValueError(message)
-        return cls(tuple(int(part) for part in text.split(".")), text)
+        return cls(_numbers(text), text)
 
     @property
     def major(self) -> int:
@@ -50,6 +48,14 @@ class Dotted:
     def __str__(self) -> str:
         """Return it as the source writes it."""
         return self.text
+
+
+@lru_cache(maxsize=4096)  # the data names a few hundred versions, each of them many times
+def _numbers(text: str) -> tuple[int, ...]:
+    if not _DOTTED.fullmatch(text):
+        message = f"'{text}' is not a version (numbers with dots between them)"
+        raise ValueError(message)
+    return tuple(int(part) for part in text.split("."))
 
 
 @dataclass(frozen=True, slots=True)

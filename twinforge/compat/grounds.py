@@ -83,10 +83,8 @@ def grounds_like(text: str) -> tuple[Ground, ...]:
     with_cudnn = bool(asked.cudnn) if asked else False
     images = (
         image
-        for image in cuda_images("supported").values()
-        if image.flavour == flavour
-        and bool(image.cudnn) == with_cudnn
-        and image.system in load_system_table().systems
+        for image in cuda_images("supported", load_system_table().systems).values()
+        if image.flavour == flavour and bool(image.cudnn) == with_cudnn
     )
     grounds = (ground_of(image.reference) for image in images)
     return tuple(

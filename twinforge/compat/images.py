@@ -13,7 +13,7 @@ from twinforge.compat.facts import Dotted, Fact
 from twinforge.compat.image_tables import load_image_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import date
 
     from twinforge.compat.image_tables import EndRecord, ImageRecord, ImageTable, Status
@@ -22,6 +22,8 @@ __all__ = ["CudaImage", "cuda_images", "find_image", "image_tag"]
 
 _REPOSITORIES = ("nvidia/cuda", "docker.io/nvidia/cuda", "nvcr.io/nvidia/cuda")
 _FILES = ("images.yaml", "images-rpm.yaml")
+_APT = frozenset({"debian", "ubuntu"})
+"""The distributions of which all tags are in the first file."""
 _SYSTEM = re.compile(r"(?P<name>[a-z]+)(?P<release>[0-9].*)")
 
 
@@ -88,21 +90,33 @@ class _Listing:
     digests: Mapping[str, tuple[str, ...]]
 
 
-def cuda_images(status: Status | None = None) -> Mapping[str, CudaImage]:
+def cuda_images(
+    status: Status | None = None, systems: Collection[str] | None = None
+) -> Mapping[str, CudaImage]:
     """Return every known tag, those of systems with apt first, oldest CUDA release first.
 
     Args:
         status: Of the tags that are wanted; None for all of them.
+        systems: The names of the systems (``ubuntu-22.04``) whose tags are wanted; None for all of
+            them, and for those that name no system.
     """
     # most of the thousands of tags are gone, and making what is known of each takes a while
     return MappingProxyType(
         {
             tag: _image(listing, tag)
-            for listing in map(_listing, _FILES)
+            for listing in map(_listing, _files_of(systems))
             for tag, (record, _) in listing.records.items()
             if status in {None, record.status}
+            and (systems is None or _system(record.system) in systems)
         }
     )
+
+
+def _files_of(systems: Collection[str] | None) -> tuple[str, ...]:
+    """Return the files that can have tags of some systems: reading one takes a while."""
+    if systems is None or any(name.partition("-")[0] not in _APT for name in systems):
+        return _FILES
+    return _FILES[:1]
 
 
 def image_tag(reference: str) -> str:

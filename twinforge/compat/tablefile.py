@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from twinforge.compat.active import active, per_project
+from twinforge.compat.datayaml import read_data
 from twinforge.compat.facts import Dotted
 from twinforge.compat.merge import merge
 from twinforge.errors import TwinforgeError
@@ -178,10 +179,8 @@ def parse(table: type[_T], text: str, name: str) -> _T:
     Raises:
         TwinforgeError: It does not follow the schema; the message names every place.
     """
-    # libyaml parses the instances ten times as fast, where PyYAML was built with it
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return table.model_validate(yaml.load(text, Loader=loader))  # noqa: S506 - both are safe
+        return table.model_validate(read_data(text))
     except (yaml.YAMLError, ValidationError) as error:
         message = f"the compatibility data in '{name}' is not valid: {error}"
         raise TwinforgeError(message) from error

@@ -5,21 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twinforge.errors import LockError
+from twinforge.lock.apt import apt_packages
 from twinforge.lock.asked import twin_families
 from twinforge.lock.checksum import inputs_checksum
-from twinforge.lock.cuda import cuda_packages
 from twinforge.lock.locked import COMMON, DEVICE, RecipeLock, VariantLock, Wheel
 from twinforge.lock.parity import parity_problems
 from twinforge.lock.resolver import AptSource, Conflict, Resolved, Resolver, Target, Upgrade
 from twinforge.lock.siblings import resolve_siblings
-from twinforge.model.matrix import Bootstrap
 from twinforge.model.merge import variant_recipe
-from twinforge.model.recipe import AptPackage, Twin
+from twinforge.model.recipe import Twin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from twinforge.model.recipe import Recipe
+    from twinforge.model.recipe import AptPackage, Recipe
     from twinforge.model.variant import Variant
 
 __all__ = [
@@ -29,7 +28,6 @@ __all__ = [
     "Resolver",
     "Target",
     "Upgrade",
-    "apt_packages",
     "lock_recipe",
     "sibling_groups",
     "target_of",
@@ -87,21 +85,6 @@ def lock_recipe(  # noqa: PLR0913 - a lock is decided by all of these, and all a
         locked |= {lock.slug: lock for lock in group}
     checksum = inputs_checksum(recipe, variants, {one.base.name: one.base for one in variants})
     return RecipeLock(recipe.name, checksum, tuple(locked[one.slug] for one in variants))
-
-
-def apt_packages(recipe: Recipe, variant: Variant) -> tuple[AptPackage, ...]:
-    """Return the Debian packages that a variant asks for, in declared order, each once."""
-    own = variant_recipe(recipe, variant)
-    system, packages = own.system, own.system.every
-    if not isinstance(variant.base.source, Bootstrap):
-        # A bootstrapped base declares its Python; an image of a registry is not assumed to have one.
-        packages = (AptPackage(f"python{variant.python}"), *packages)
-    if variant.accelerator.kind == "cuda":
-        packages += system.cuda + variant.accelerator.packages
-        named = {package.name for package in packages}
-        # what somebody pins by hand is not pinned to the data's version as well
-        packages += tuple(one for one in cuda_packages(own, variant) if one.name not in named)
-    return tuple(dict.fromkeys(packages))
 
 
 def sibling_groups(variants: Sequence[Variant]) -> tuple[tuple[Variant, ...], ...]:

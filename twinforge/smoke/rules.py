@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from twinforge.compat.datayaml import read_data
 from twinforge.errors import TwinforgeError
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def parse_rules(text: str) -> tuple[Rule, ...]:
             that does not come before it, a source is not in the list of sources.
     """
     try:
-        file = _ContractFile.model_validate(yaml.safe_load(text))
+        file = _ContractFile.model_validate(read_data(text))
     except (yaml.YAMLError, ValidationError) as error:
         message = f"'{_CONTRACT}' can't be read: {error}"
         raise TwinforgeError(message) from error

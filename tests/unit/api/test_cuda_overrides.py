@@ -11,8 +11,8 @@ from tests.unit.world import write_locks
 from twinforge.api.compatibility import check_compatibility
 from twinforge.api.locking import check_locks
 from twinforge.errors import StaleError
+from twinforge.lock.apt import apt_packages
 from twinforge.lock.cuda import cuda_troubles
-from twinforge.lock.resolve import apt_packages
 
 if TYPE_CHECKING:
     from tests.unit.world import World

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from twinforge.api.checks import checks_digests, refuse_unknown_severities, severity_problems
+from twinforge.api.checks import checks_digests
+from twinforge.api.severities import refuse_unknown_severities, severity_problems
 from twinforge.errors import ProjectError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from twinforge.compat.image_tables import parse_image_table
+from twinforge.compat.image_tables import load_image_table, parse_image_table
 from twinforge.compat.images import cuda_images, find_image, image_tag
 from twinforge.errors import TwinforgeError
 
@@ -73,6 +73,19 @@ def test_every_tag_of_cuda_since_9_has_its_parts_and_a_source() -> None:
         assert tag.startswith(image.cuda.text)
         assert all(fact.sources for fact in image.facts)
     assert images["12.4.1-base-ubuntu22.04"] == find_image("nvidia/cuda:12.4.1-base-ubuntu22.04")
+
+
+def test_tags_of_some_systems_are_those_of_all_that_are_on_them() -> None:
+    everything = cuda_images("supported")
+    for systems in (("ubuntu-22.04", "ubuntu-24.04"), ("ubuntu-22.04", "ubi-9"), ("ubi-8",), ()):
+        wanted = {tag: one for tag, one in everything.items() if one.system in systems}
+        assert dict(cuda_images("supported", systems)) == wanted
+        assert {one.system for one in wanted.values()} == set(systems)
+
+
+def test_the_second_file_has_no_tags_of_systems_with_apt() -> None:
+    systems = {record.system for record in load_image_table("images-rpm.yaml").images}
+    assert not [name for name in systems if not name or name.startswith(("debian", "ubuntu"))]
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from twinforge.errors import LockError
+from twinforge.lock.apt import apt_packages
 from twinforge.lock.cuda import cuda_packages, cuda_troubles
-from twinforge.lock.resolve import apt_packages
 from twinforge.model.cuda import CudaLibraries, CudaLibrary
 from twinforge.model.matrix import Accelerator, Base, Bootstrap
 from twinforge.model.place import Place

@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from twinforge.errors import LockError
+from twinforge.lock.apt import apt_packages
 from twinforge.lock.checksum import inputs_checksum
 from twinforge.lock.parity import parity_problems
 from twinforge.lock.resolve import (
@@ -17,7 +18,6 @@ from twinforge.lock.resolve import (
     Resolved,
     Target,
     Upgrade,
-    apt_packages,
     lock_recipe,
 )
 from twinforge.model.place import Place
