@@ -1,7 +1,8 @@
 """Measures Twinforge against hand-written Dockerfiles: ``python -m benchmarks.measure``.
 
-A run that measures all scenarios writes ``RESULTS.md`` beside this file; any other only prints. The
-exit status is 0 when everything was measured and every target is reached.
+A run that measures all scenarios writes ``RESULTS.md`` beside this file; any other only prints. One
+that was interrupted goes on with ``--resume``. The exit status is 0 when everything was measured and
+every target is reached.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.bench import Bench
+from benchmarks.kept import Kept, state_of
 from benchmarks.results import Result, Sample, machine_line, markdown
 from benchmarks.scenarios import SCENARIOS
 from twinforge.cli.session import Session
@@ -33,6 +35,7 @@ __all__ = ["machine_ca", "main"]
 
 _ROOT = Path(__file__).parents[1]
 _SYSTEM_CA = Path("/etc/ssl/certs/ca-certificates.crt")
+_KEPT = _ROOT / ".twinforge" / "benchmarks.json"
 _FEWEST_ROUNDS = 3
 
 
@@ -54,22 +57,31 @@ def main(argv: Sequence[str]) -> int:
     scratch = Path(tempfile.mkdtemp(prefix="twinforge-bench-"))
     try:
         bench = Bench(engine, _ROOT, scratch, machine_ca(session.environ.get("SSL_CERT_FILE", "")))
-        results = [
-            _measured(SCENARIOS[name](bench, options.recipe, options.wheel), options.rounds)
-            for name in names
-        ]
+        kept = Kept(_KEPT, f"{state_of(_ROOT)} {options.recipe} {options.wheel} {options.rounds}")
+        if not options.resume:
+            kept.forget()
+        measured = kept.results()
+        for name in names:
+            if name not in measured:
+                scenario = SCENARIOS[name](bench, options.recipe, options.wheel)
+                measured[name] = _measured(scenario, scenario.rounds or options.rounds)
+                kept.add(name, measured[name])
+        results = [measured[name] for name in names]
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     text = markdown(
         results,
         rounds=options.rounds,
         machine=machine_line(engine, engine_status(settings)),
-        command=shlex.join(["python", "-m", "benchmarks.measure", *argv]),
+        command=shlex.join(
+            ["python", "-m", "benchmarks.measure", *(word for word in argv if word != "--resume")]
+        ),
         date=dt.datetime.now(dt.UTC).date().isoformat(),
     )
     print(text)
     if not options.scenario and not any(result.failure for result in results):
         (Path(__file__).parent / "RESULTS.md").write_text(text, "utf-8")
+        kept.forget()
     return 0 if all(result.is_met for result in results) else 1
 
 
@@ -124,6 +136,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=_rounds, default=_FEWEST_ROUNDS, help="default: 3")
     parser.add_argument("--recipe", default="digits", help="whose pair; default: digits")
     parser.add_argument("--wheel", default="pandas", help="whose pin changes; default: pandas")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="measure only what an interrupted run of the same commit has not measured",
+    )
     parser.add_argument(
         "--allow-prune",
         action="store_true",

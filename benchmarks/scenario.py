@@ -25,12 +25,14 @@ class Scenario(ABC):
         title: How the table names it.
         metrics: What the samples of both sides hold.
         prunes: Whether it empties the engine's build cache.
+        rounds: How many there are, whatever is asked for; 0 for as many as that.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     metrics: tuple[Metric, ...]
     prunes: ClassVar[bool] = False
+    rounds: ClassVar[int] = 0
 
     def __init__(self, bench: Bench, recipe: str, package: str) -> None:
         self.bench = bench

@@ -89,12 +89,16 @@ class Pin(Scenario):
 
 
 class Wheels(Scenario):
-    """The pin of each wheel that matters in size has changed, one after the other."""
+    """The pin of each wheel that matters in size has changed, one after the other.
+
+    Bytes are counted, and those are the same in every round.
+    """
 
     name = "wheels"
     title = "pushed after one wheel's pin changed, in sizes of that wheel"
     metrics: tuple[Metric, ...] = ()
     prunes = True
+    rounds = 1
 
     def setup(self) -> None:
         """Lock an earlier version of each in a checkout of its own."""
