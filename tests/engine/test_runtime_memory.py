@@ -75,9 +75,9 @@ class Client:
         self._writer.write(b"\r\n".join((*lines, b"", b"")) + body)
 
     def send_in_chunks(self, *chunks: bytes) -> None:
-        self._writer.write(b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n")
-        for chunk in (*chunks, b""):
-            self._writer.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+        head = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
+        framed = [b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in (*chunks, b"")]
+        self._writer.write(b"".join((head, *framed)))
 
     def send_raw(self, data: bytes) -> None:
         self._writer.write(data)
@@ -278,6 +278,23 @@ async def too_long_in_chunks() -> None:
 
 def test_a_body_that_gets_too_long_gives_its_room_back() -> None:
     asyncio.run(too_long_in_chunks())
+
+
+async def too_long_while_it_waits() -> None:
+    async with running() as world:
+        first, chunked = [await world.connect() for _ in range(2)]
+        first.send(content(BUDGET, 1))
+        await world.until(lambda: world.routes.bytes_now)
+        world.routes.limit_bytes = 80_000
+        chunked.send_in_chunks(content(70_000, 2), content(90_000, 2))
+        await world.until(lambda: world.routes.admitted == 2)
+        world.routes.may_answer.set()
+        assert b"longer than" in await chunked.answer()
+        assert await first.answer() == told(BUDGET, 1)
+
+
+def test_a_body_that_gets_too_long_while_it_waits_is_refused_all_the_same() -> None:
+    asyncio.run(too_long_while_it_waits())
 
 
 async def last_one() -> None:

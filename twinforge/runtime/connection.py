@@ -196,7 +196,7 @@ class Connection(asyncio.BufferedProtocol):
             self._refusal = too_large(limit)
             self._body = Body()
             self._give_room_back(request)
-            self._read_on()
+            self._read_on()  # what still comes is dropped, and needs no room
             return
         self._body.add(body)
         if request.share is None and request.size_bytes > SMALL_BYTES:
@@ -272,6 +272,7 @@ class Connection(asyncio.BufferedProtocol):
     def _give_room_back(self, request: Request) -> None:
         if request.share is not None:
             request.share.give_back()
+            request.share = None
 
     def _finish(self, request: Request, status: int) -> None:
         self._routes.finish(request, status)
