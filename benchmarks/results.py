@@ -71,7 +71,7 @@ def markdown(
         "# Results",
         "",
         "Twinforge against two hand-written Dockerfiles with the same pins (see `handwritten/`),",
-        "built by one `docker buildx bake`; on one machine, in one run, the two alternating.",
+        "built by one `docker buildx bake`; on one machine, each scenario in one run, the two alternating.",
         f"Where nothing else is said, a value is the median of {rounds} rounds.",
         "",
         f"- Machine: {machine}",
