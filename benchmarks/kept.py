@@ -30,12 +30,12 @@ class Kept:
     state: str
 
     def results(self) -> dict[str, Result]:
-        """Return what was measured in this state; of another state nothing counts."""
+        """Return what was measured in this state; of another, or an uncommitted one, nothing counts."""
         try:
             document = json.loads(self.path.read_text("utf-8"))
         except FileNotFoundError:
             return {}
-        if document["state"] != self.state:
+        if document["state"] != self.state or "-dirty" in self.state:
             return {}
         return {name: _result(value) for name, value in document["results"].items()}
 

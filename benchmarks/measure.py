@@ -58,9 +58,9 @@ def main(argv: Sequence[str]) -> int:
     try:
         bench = Bench(engine, _ROOT, scratch, machine_ca(session.environ.get("SSL_CERT_FILE", "")))
         kept = Kept(_KEPT, f"{state_of(_ROOT)} {options.recipe} {options.wheel} {options.rounds}")
-        if not options.resume:
+        measured = kept.results() if options.resume else {}
+        if not (options.resume or options.scenario):
             kept.forget()
-        measured = kept.results()
         for name in names:
             if name not in measured:
                 scenario = SCENARIOS[name](bench, options.recipe, options.wheel)
