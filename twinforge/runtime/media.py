@@ -64,6 +64,7 @@ def answer_types() -> tuple[str, ...]:
     return (JSON, JSON_LINES, CSV, *((NPY,) if _has_numpy() else ()))
 
 
+@lru_cache(maxsize=256)  # callers send the same few headers over and over
 def main_type(content_type: str) -> str:
     """Return a media type without its parameters, in lower case, by its usual name.
 
@@ -74,7 +75,8 @@ def main_type(content_type: str) -> str:
     return JSON_LINES if name in _JSON_LINES_TOO else name
 
 
-def is_readable(kind: str, allowed: Sequence[str]) -> bool:
+@lru_cache(maxsize=256)  # as above
+def is_readable(kind: str, allowed: tuple[str, ...]) -> bool:
     """Whether a media type is one of these, where ``image/*`` allows any image."""
     return any(
         one in {kind, "*/*"} or (one.endswith("/*") and kind.startswith(one[:-1]))
@@ -82,7 +84,7 @@ def is_readable(kind: str, allowed: Sequence[str]) -> bool:
     )
 
 
-@lru_cache(maxsize=256)  # callers send the same few headers over and over
+@lru_cache(maxsize=256)  # as above
 def choose_type(accept: str, offered: tuple[str, ...]) -> str:
     """Return the media type of an answer, or an empty string where Accept takes none of them.
 
@@ -265,10 +267,10 @@ def _format_csv(result: Any) -> bytes:
 
 def _dump(value: Any) -> bytes:
     try:
-        return json.dumps(value, default=_plain, allow_nan=False, ensure_ascii=False).encode()
+        return _ENCODER.encode(value).encode()
     except ValueError:
         # JSON has no NaN and no infinity: they become null, as in JavaScript.
-        return json.dumps(_finite(value), allow_nan=False, ensure_ascii=False).encode()
+        return _ENCODER.encode(_finite(value)).encode()
 
 
 def _finite(value: Any) -> Any:
@@ -300,3 +302,7 @@ def _plain(value: Any) -> Any:
 
 def _has_numpy() -> bool:
     return find_spec("numpy") is not None
+
+
+# Made once: json.dumps() makes one for every answer.
+_ENCODER = json.JSONEncoder(default=_plain, allow_nan=False, ensure_ascii=False)

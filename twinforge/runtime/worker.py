@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import json
 import os
@@ -11,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from twinforge.runtime import polling
 from twinforge.runtime.application import Application
 from twinforge.runtime.budget import Budget, budget_bytes
 from twinforge.runtime.logs import log, log_exception
@@ -98,6 +98,6 @@ def _serve(application: Application, settings: Settings, machine: Machine, place
         is_orphan=lambda: os.getppid() != parent,
         budget=Budget(budget_bytes(machine, settings.workers)),
     )
-    asyncio.run(server.serve(listener, on_listening))
+    polling.run(server.serve(listener, on_listening))
     sys.stdout.flush()
     return 0
