@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,9 @@ class FakeBuildx:
     dockerfiles: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     turn: threading.Lock | None = None
+    turns: list[bool] = field(default_factory=list)
+    meeting: threading.Barrier | None = None  # of builds that run side by side
+    met: list[str] = field(default_factory=list)
 
     def driver(self) -> str:
         return "docker"
@@ -106,7 +110,12 @@ class FakeBuildx:
         dockerfile = (spec.folder / "Dockerfile").read_text("utf-8")
         with self.lock:
             self.specs.append(spec)
+            self.turns.append(self.turn is not None)
             self.dockerfiles.append(dockerfile)
+        if self.meeting is not None:
+            with suppress(threading.BrokenBarrierError):
+                self.meeting.wait(timeout=0.5)
+                self.met.append(spec.name)
         log(f"building {spec.name}")
         on_step("[system 1/1] RUN", 1, 2)
         failure = self.failing.get(spec.name)

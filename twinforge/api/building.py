@@ -171,8 +171,12 @@ def build(
     if not current.todo:
         return current, ()
     driver = builder.driver()
+    jobs = options.jobs
     if driver == "docker" and len(current.todo) > 1:
-        builder = replace(builder, turn=threading.Lock())
+        if all(node.is_small_change for node in current.todo):
+            jobs = 1  # one call each, where side by side it would be two
+        else:
+            builder = replace(builder, turn=threading.Lock())
     bases = _make_bases(inputs, current, driver)
     current = _plan(inputs, options)
     contexts = {
@@ -201,7 +205,7 @@ def build(
             workspace.listener(Event("build", node.variant.id, State.FAILED, text))
             raise
 
-    outcomes = run_all(current.todo, worker, jobs=options.jobs, fail_fast=options.fail_fast)
+    outcomes = run_all(current.todo, worker, jobs=jobs, fail_fast=options.fail_fast)
     return current, outcomes
 
 

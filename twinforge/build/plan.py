@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Node", "Plan", "Status", "plan_builds"]
 
+_LAST_LAYER = frozenset({"program", "runtime"})
+
 
 class Status(Enum):
     """What a variant is to its last build."""
@@ -26,13 +28,28 @@ class Status(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A variant and what will be done with it; ``image_id`` is set when it is current."""
+    """A variant and what will be done with it.
+
+    Attributes:
+        variant: Which one.
+        key: Of what it is made of now.
+        status: What it is to its last build.
+        why: The reason, in words.
+        image_id: Of its image, when that is current.
+        changed: The parts of its key that differ from those of its last build.
+    """
 
     variant: Variant
     key: ContentKey
     status: Status
     why: str
     image_id: str
+    changed: tuple[str, ...] = ()
+
+    @property
+    def is_small_change(self) -> bool:
+        """Whether only its last layer is to be made anew: that of the program and the runtime."""
+        return bool(self.changed) and _LAST_LAYER.issuperset(self.changed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,4 +101,4 @@ def _node(
     changed = key.changed_from(last.parts)
     if not changed:
         return Node(variant, key, Status.NEW, "its image is not in this engine any more", "")
-    return Node(variant, key, Status.CHANGED, f"changed: {', '.join(changed)}", "")
+    return Node(variant, key, Status.CHANGED, f"changed: {', '.join(changed)}", "", changed)

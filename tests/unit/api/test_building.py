@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -100,6 +101,17 @@ def test_a_second_build_builds_nothing(world: World) -> None:
     done, outcomes = build(world.workspace, world.variants(), ONE)
     assert (done.todo, outcomes, world.buildx.specs) == ((), (), [])
     assert ids(world) == before
+
+
+def test_after_a_change_of_the_program_each_variant_is_asked_for_once(world: World) -> None:
+    build(world.workspace, world.variants(), BuildOptions(jobs=3))
+    assert world.buildx.turns == [True] * 3, "side by side: into the cache first, then in turn"
+    world.buildx.turns.clear()
+    world.edit("program/serve", "#!/bin/sh\n", "#!/bin/sh\nexit 0\n")
+    world.buildx.meeting = threading.Barrier(2)
+    build(world.workspace, world.variants(), BuildOptions(jobs=3))
+    assert world.buildx.turns == [False] * 3
+    assert world.buildx.met == [], "one after another"
 
 
 def test_a_forced_build_builds_what_is_there(world: World) -> None:

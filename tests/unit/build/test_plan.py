@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from twinforge.build.ledger import Built
 from twinforge.build.plan import Plan, Status, plan_builds
 from twinforge.model.matrix import Accelerator, Base, Bootstrap
@@ -53,6 +55,24 @@ def test_a_change_names_what_changed() -> None:
     assert told(plan(built={CPU.id: OLD}, present={OLD.key: OLD.image_id})) == [
         (Status.CHANGED, "changed: Dockerfile, wheels", "")
     ]
+
+
+@pytest.mark.parametrize(
+    ("parts", "is_small"),
+    [
+        ({"program": "9"}, True),
+        ({"program": "9", "runtime": "9"}, True),
+        ({"program": "9", "wheels": "9"}, False),
+        ({"base": "9"}, False),
+        ({}, False),
+    ],
+)
+def test_a_change_of_the_program_alone_is_small(parts: dict[str, str], *, is_small: bool) -> None:
+    before = {"base": "1", "wheels": "3", "program": "4", "runtime": "5"}
+    key = ContentKey("a" * 64, {**before, **parts})
+    last = Built("b" * 64, before, "sha256:old", 1.0)
+    (node,) = plan_builds([CPU], {CPU.id: key}, built={CPU.id: last}, present={}).nodes
+    assert node.is_small_change is is_small
 
 
 def test_an_image_that_was_removed_is_built_again() -> None:
