@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.scenario_build import Cold, ColdBare, Program, Unchanged
+from benchmarks.scenario_many import Many
 from benchmarks.scenario_push import Pin, Push, Wheels
 from benchmarks.scenario_read import Compatibility, Language, Scale
 from benchmarks.scenario_serve import Ping, Runtime
@@ -21,6 +22,7 @@ SCENARIOS: dict[str, type[Scenario]] = {
         ColdBare,
         Unchanged,
         Program,
+        Many,
         Pin,
         Wheels,
         Push,
