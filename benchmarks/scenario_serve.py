@@ -15,7 +15,7 @@ from benchmarks.runtime import (
 from benchmarks.scenario import Scenario
 from benchmarks.serving import time_to_ping, train_model
 
-__all__ = ["Ping", "Runtime"]
+__all__ = ["Ping", "Runtime", "Start"]
 
 
 class Ping(Scenario):
@@ -42,6 +42,36 @@ class Ping(Scenario):
         """Start the image with the hack."""
         del number
         return {"time": time_to_ping(self.bench, SWAP, self._model)}
+
+
+class Start(Scenario):
+    """The runtime with a framework starts: from the program's first instruction to ``/ping``."""
+
+    name = "start"
+    title = "the runtime's `serve` to `/ping` (peer: importing the predictor's framework)"
+    metrics = (Metric("time", "s", limit=1.2, is_ratio=True),)
+
+    def setup(self) -> None:
+        """Build the image, and read its files once."""
+        self._image = build_project(self.bench, "frameworks")
+        self.peer(0)
+        self.ours(0)
+
+    def ours(self, number: int) -> Sample:
+        """Serve."""
+        del number
+        return {"time": self._seconds("ping", "serve")}
+
+    def peer(self, number: int) -> Sample:
+        """Import the predictor, and nothing of the runtime."""
+        del number
+        return {"time": self._seconds("end", "python", "/program/predictor.py")}
+
+    def _seconds(self, *arguments: str) -> float:
+        probe = f"{self.bench.root / 'benchmarks/starting.py'}:/starting.py:ro"
+        limits = ("--cpus", "1", "--memory", "1g")
+        argv = ("run", "--rm", *limits, "--volume", probe, self._image, "python", "/starting.py")
+        return float(self.bench.docker(*argv, *arguments))
 
 
 class Runtime(Scenario):

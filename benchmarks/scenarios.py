@@ -8,7 +8,7 @@ from benchmarks.scenario_build import Cold, ColdBare, Program, Unchanged
 from benchmarks.scenario_many import Many
 from benchmarks.scenario_push import Pin, Push, Wheels
 from benchmarks.scenario_read import Compatibility, Language, Scale
-from benchmarks.scenario_serve import Ping, Runtime
+from benchmarks.scenario_serve import Ping, Runtime, Start
 
 if TYPE_CHECKING:
     from benchmarks.scenario import Scenario
@@ -27,6 +27,7 @@ SCENARIOS: dict[str, type[Scenario]] = {
         Wheels,
         Push,
         Ping,
+        Start,
         Runtime,
         Scale,
         Language,

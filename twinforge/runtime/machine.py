@@ -20,11 +20,19 @@ _NO_LIMIT = 1 << 60  # version 1 writes a huge number where there is no limit
 
 @dataclass(frozen=True)
 class Machine:
-    """What there is: whole cores (at least 1), bytes of memory (0 if unknown), number of GPUs."""
+    """What there is.
+
+    Attributes:
+        cores: To share the work out among, at least 1; a part of a core counts as one.
+        memory_bytes: 0 if unknown.
+        gpus: How many.
+        full_cores: Those of ``cores`` that may be busy all the time.
+    """
 
     cores: int
     memory_bytes: int
     gpus: int
+    full_cores: int = 0
 
 
 def read_machine(root: Path = _ROOT, *, affinity: int | None = None) -> Machine:
@@ -41,7 +49,8 @@ def read_machine(root: Path = _ROOT, *, affinity: int | None = None) -> Machine:
     gpus = sum(
         1 for path in (root / "dev").glob("nvidia*") if re.fullmatch(r"nvidia\d+", path.name)
     )
-    return Machine(cores, _memory_bytes(root), gpus)
+    full_cores = min(seen, math.floor(quota)) if quota else seen
+    return Machine(cores, _memory_bytes(root), gpus, full_cores)
 
 
 def resident_bytes(pid: int, root: Path = _ROOT) -> int:

@@ -55,9 +55,14 @@ class WakefulSelector(selectors.DefaultSelector):
         return ready
 
 
-def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run to the end in a loop of its own; what is still under way then is cancelled."""
-    loop = asyncio.SelectorEventLoop(WakefulSelector())
+def run(main: Coroutine[Any, Any, None], *, looks: bool) -> None:
+    """Run to the end in a loop of its own; what is still under way then is cancelled.
+
+    Args:
+        main: What is run.
+        looks: Whether the loop looks before it sleeps, for a process that has a core to itself.
+    """
+    loop = asyncio.SelectorEventLoop(WakefulSelector() if looks else None)
     try:
         loop.run_until_complete(main)
         left = asyncio.all_tasks(loop)

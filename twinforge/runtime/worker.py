@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from twinforge.runtime.machine import Machine
     from twinforge.runtime.settings import Settings
 
-__all__ = ["Place", "run_worker"]
+__all__ = ["Place", "has_core", "run_worker"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,11 @@ def run_worker(settings: Settings, machine: Machine, place: Place) -> int:
     gc.collect()
     gc.freeze()
     return _serve(application, settings, machine, place)
+
+
+def has_core(settings: Settings, machine: Machine) -> bool:
+    """Whether each process has a core that nothing else of this container waits for."""
+    return settings.workers <= machine.full_cores and settings.threads == 1
 
 
 def _application(settings: Settings, machine: Machine, place: Place) -> Application:
@@ -98,6 +103,6 @@ def _serve(application: Application, settings: Settings, machine: Machine, place
         is_orphan=lambda: os.getppid() != parent,
         budget=Budget(budget_bytes(machine, settings.workers)),
     )
-    polling.run(server.serve(listener, on_listening))
+    polling.run(server.serve(listener, on_listening), looks=has_core(settings, machine))
     sys.stdout.flush()
     return 0

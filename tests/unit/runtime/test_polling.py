@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from twinforge.runtime import polling
+from twinforge.runtime.machine import Machine
 from twinforge.runtime.polling import WakefulSelector
+from twinforge.runtime.settings import read_settings
+from twinforge.runtime.worker import has_core
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,7 +96,8 @@ def test_it_looks_no_longer_than_it_may_wait(system: _System) -> None:
     assert system.asked == [0]
 
 
-def test_a_loop_serves_with_it_and_ends_what_is_left() -> None:
+@pytest.mark.parametrize("looks", [True, False])
+def test_a_loop_serves_with_it_or_without_and_ends_what_is_left(*, looks: bool) -> None:
     ends: list[str] = []
     kept: list[asyncio.Future[None]] = []
 
@@ -114,5 +118,22 @@ def test_a_loop_serves_with_it_and_ends_what_is_left() -> None:
                 ends.append((await reader.readexactly(3)).decode())
             writer.close()
 
-    polling.run(main())
+    polling.run(main(), looks=looks)
     assert ends == ["ONE", "ONE", "ONE", "cancelled"]
+
+
+@pytest.mark.parametrize(
+    ("full_cores", "environ", "expected"),
+    [
+        (2, {}, True),
+        (1, {}, False),
+        (0, {"TWINFORGE_WORKERS": "1"}, False),
+        (2, {"TWINFORGE_WORKERS": "1", "TWINFORGE_THREADS": "2"}, False),
+        (2, {"TWINFORGE_WORKERS": "3"}, False),
+    ],
+)
+def test_only_a_process_with_a_core_to_itself_looks(
+    full_cores: int, environ: dict[str, str], *, expected: bool
+) -> None:
+    machine = Machine(2, 0, 0, full_cores)
+    assert has_core(read_settings(environ, machine), machine) is expected

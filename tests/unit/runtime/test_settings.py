@@ -88,15 +88,15 @@ def write(root: Path, files: dict[str, str]) -> Path:
 @pytest.mark.parametrize(
     ("files", "machine"),
     [
-        ({}, Machine(8, 0, 0)),
-        ({"proc/meminfo": "MemTotal:        1024 kB\n"}, Machine(8, 1024 * 1024, 0)),
+        ({}, Machine(8, 0, 0, 8)),
+        ({"proc/meminfo": "MemTotal:        1024 kB\n"}, Machine(8, 1024 * 1024, 0, 8)),
         (
             {"sys/fs/cgroup/cpu.max": "150000 100000", "sys/fs/cgroup/memory.max": "1000"},
-            Machine(2, 1000, 0),
+            Machine(2, 1000, 0, 1),
         ),
         (
             {"sys/fs/cgroup/cpu.max": "max 100000", "sys/fs/cgroup/memory.max": "max"},
-            Machine(8, 0, 0),
+            Machine(8, 0, 0, 8),
         ),
         (
             {
@@ -104,7 +104,7 @@ def write(root: Path, files: dict[str, str]) -> Path:
                 "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000",
                 "sys/fs/cgroup/memory/memory.limit_in_bytes": "2000",
             },
-            Machine(1, 2000, 0),
+            Machine(1, 2000, 0, 0),
         ),
         (
             {
@@ -112,9 +112,9 @@ def write(root: Path, files: dict[str, str]) -> Path:
                 "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000",
                 "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712",
             },
-            Machine(8, 0, 0),
+            Machine(8, 0, 0, 8),
         ),
-        ({"dev/nvidia0": "", "dev/nvidia12": "", "dev/nvidiactl": ""}, Machine(8, 0, 2)),
+        ({"dev/nvidia0": "", "dev/nvidia12": "", "dev/nvidiactl": ""}, Machine(8, 0, 2, 8)),
     ],
 )
 def test_the_limits_of_either_version_of_control_groups_are_read(
