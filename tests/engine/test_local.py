@@ -19,6 +19,7 @@ from tests.fakes.desk import FakeStorage
 from twinforge import process
 from twinforge.errors import AwsRefusedError, DeployError, UsageError
 from twinforge.sagemaker.aws import Account
+from twinforge.sagemaker.local.batch import Transform, transform_env
 from twinforge.sagemaker.local.desk import LABEL
 from twinforge.sagemaker.local.docker_desk import open_desk
 from twinforge.sagemaker.local.endpoint import Serving, serving
@@ -29,7 +30,7 @@ from twinforge.sagemaker.local.means import LocalMeans
 from twinforge.sagemaker.local.results import Places
 from twinforge.sagemaker.local.running import find_endpoint, list_running, stop_running
 from twinforge.sagemaker.local.train import run_job
-from twinforge.sagemaker.local.transform import Transform, run_transform, transform_env
+from twinforge.sagemaker.local.transform import run_transform
 from twinforge.sagemaker.patience import Patience
 from twinforge.sagemaker.place import Place
 from twinforge.sagemaker.storage import S3
@@ -416,6 +417,24 @@ def test_a_transform_asks_as_the_container_wants_to_be_asked(desk: Desk) -> None
     assert "deep/bad.csv: not a number" in done.messages
     assert done.outputs == (str(desk.folder / "answers/good.csv.out"),)
     assert (desk.folder / "answers/good.csv.out").read_text() == "21\n43\n"
+
+
+def test_a_transform_sends_a_part_of_its_records_and_joins_the_answers(desk: Desk) -> None:
+    (desk.folder / "rows.csv").write_text("a,12\nb,34\n")
+    asked = Transform(
+        source=str(desk.folder / "rows.csv"),
+        output=str(desk.folder / "answers"),
+        content_type="text/csv",
+        accept="text/csv",
+        split="Line",
+        assembly="Line",
+        input_filter="$[1]",
+        join="Input",
+        output_filter="$[-1,0]",
+    )
+    served = desk.serving(kind="transform", env=transform_env(asked))
+    run_transform(desk.means, served, asked, LIMITS).refuse_unless_complete()
+    assert (desk.folder / "answers/rows.csv.out").read_text() == "21,a\n43,b\n"
 
 
 def test_checkpoints_can_be_in_s3(desk: Desk, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
