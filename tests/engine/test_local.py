@@ -7,6 +7,7 @@ import os
 import tarfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,8 @@ import pytest
 
 from tests.fakes.desk import FakeStorage
 from twinforge import process
-from twinforge.errors import AwsRefusedError, DeployError, UsageError
+from twinforge.engine import door
+from twinforge.errors import AwsRefusedError, DeployError, TwinforgeError, UsageError
 from twinforge.sagemaker.aws import Account
 from twinforge.sagemaker.local.batch import Transform, transform_env
 from twinforge.sagemaker.local.desk import LABEL
@@ -196,6 +198,8 @@ def left_over(engine: Engine) -> list[str]:
     mine: dict[str, Any] = {"label": f"{LABEL}.recipe=numbers"}
     try:
         found = [one.name for one in client.containers.list(all=True, filters=mine)]
+        doors: dict[str, Any] = {"label": f"{LABEL}.door=twinforge-endpoint-numbers"}
+        found += [one.name for one in client.containers.list(all=True, filters=doors)]
         found += [one.name for one in client.volumes.list(filters=mine)]
         found += [one.name for one in client.networks.list(filters=mine)]
     finally:
@@ -338,6 +342,37 @@ def test_an_endpoint_serves_its_model_read_only_and_within_limits(desk: Desk) ->
             assert second.url != hosted.url
             assert ISOLATED in said_by(second.url, f"exec({REACH!r})")
         assert invoke(hosted.url, b"123", content_type="text/csv").body == b"321"
+
+
+def test_an_isolated_endpoint_is_reached_by_a_door_where_the_engine_is_elsewhere(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "is_reached", lambda _: False)
+    asked = desk.serving(is_isolated=True)
+    with serving(desk.means, asked, LIMITS, keep=True) as hosted:
+        assert hosted.url.startswith("http://127.0.0.1:")
+        assert ISOLATED in said_by(hosted.url, f"exec({REACH!r})")
+        with ThreadPoolExecutor(8) as pool:
+            bodies = [f"{number}" * 200_000 for number in range(10, 26)]
+            answers = pool.map(
+                lambda body: invoke(hosted.url, body.encode(), content_type="text/csv"), bodies
+            )
+            assert [answer.body.decode() for answer in answers] == [one[::-1] for one in bodies]
+    (entry,) = list_running(desk.means.desk)
+    assert (entry.status, entry.url) == ("InService", hosted.url)
+    stop_running(desk.means, ["numbers"], dry_run=False)
+    assert list_running(desk.means.desk) == ()
+
+
+def test_a_door_needs_a_python_in_the_image(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "is_reached", lambda _: False)
+    monkeypatch.setattr(door, "_FIND_PYTHON", "exit 127")
+    with (
+        pytest.raises(TwinforgeError, match="it has no Python") as caught,
+        serving(desk.means, desk.serving(is_isolated=True), LIMITS, keep=True),
+    ):
+        pass
+    assert "without network isolation" in caught.value.hint
 
 
 def test_an_endpoint_that_is_left_running_is_stopped_from_elsewhere(desk: Desk) -> None:
