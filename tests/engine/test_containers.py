@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from twinforge.engine import door
 from twinforge.errors import SmokeError
 from twinforge.smoke.asking import Request, ask, ask_twice, connect_s
 from twinforge.smoke.confinement import BRIDGE, Confinement
@@ -112,6 +113,26 @@ def test_a_network_without_a_way_out_is_reached_from_here_and_reaches_nothing(
         ) as other:
             assert other.wait(60) == 1
             assert "Network is unreachable" in other.logs()
+
+
+def test_behind_another_machine_such_a_network_is_reached_by_a_door(
+    containers: Containers, base_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "is_reached", lambda _: False)
+    with (
+        containers.network() as network,
+        containers.start(
+            *(base_image, SERVER),
+            entrypoint=PYTHON,
+            hostname="algo-1",
+            port=8080,
+            confinement=Confinement(network=network),
+        ) as container,
+    ):
+        assert container.address[0] == "127.0.0.1"
+        assert _when_up(container.address)
+        assert b"algo-1" in ask(container.address, HOSTNAME, timeout_s=10).answer.body
+    # the network could be removed: nobody is on it any more
 
 
 def test_a_port_of_loopback_can_be_asked_for(containers: Containers, base_image: str) -> None:

@@ -7,6 +7,7 @@ import os
 import tarfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,10 @@ import pytest
 
 from tests.fakes.desk import FakeStorage
 from twinforge import process
-from twinforge.errors import AwsRefusedError, DeployError, UsageError
+from twinforge.engine import door
+from twinforge.errors import AwsRefusedError, DeployError, TwinforgeError, UsageError
 from twinforge.sagemaker.aws import Account
+from twinforge.sagemaker.local.batch import Transform, transform_env
 from twinforge.sagemaker.local.desk import LABEL
 from twinforge.sagemaker.local.docker_desk import open_desk
 from twinforge.sagemaker.local.endpoint import Serving, serving
@@ -29,7 +32,7 @@ from twinforge.sagemaker.local.means import LocalMeans
 from twinforge.sagemaker.local.results import Places
 from twinforge.sagemaker.local.running import find_endpoint, list_running, stop_running
 from twinforge.sagemaker.local.train import run_job
-from twinforge.sagemaker.local.transform import Transform, run_transform, transform_env
+from twinforge.sagemaker.local.transform import run_transform
 from twinforge.sagemaker.patience import Patience
 from twinforge.sagemaker.place import Place
 from twinforge.sagemaker.storage import S3
@@ -195,6 +198,8 @@ def left_over(engine: Engine) -> list[str]:
     mine: dict[str, Any] = {"label": f"{LABEL}.recipe=numbers"}
     try:
         found = [one.name for one in client.containers.list(all=True, filters=mine)]
+        doors: dict[str, Any] = {"label": f"{LABEL}.door=twinforge-endpoint-numbers"}
+        found += [one.name for one in client.containers.list(all=True, filters=doors)]
         found += [one.name for one in client.volumes.list(filters=mine)]
         found += [one.name for one in client.networks.list(filters=mine)]
     finally:
@@ -339,6 +344,37 @@ def test_an_endpoint_serves_its_model_read_only_and_within_limits(desk: Desk) ->
         assert invoke(hosted.url, b"123", content_type="text/csv").body == b"321"
 
 
+def test_an_isolated_endpoint_is_reached_by_a_door_where_the_engine_is_elsewhere(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "is_reached", lambda _: False)
+    asked = desk.serving(is_isolated=True)
+    with serving(desk.means, asked, LIMITS, keep=True) as hosted:
+        assert hosted.url.startswith("http://127.0.0.1:")
+        assert ISOLATED in said_by(hosted.url, f"exec({REACH!r})")
+        with ThreadPoolExecutor(8) as pool:
+            bodies = [f"{number}" * 200_000 for number in range(10, 26)]
+            answers = pool.map(
+                lambda body: invoke(hosted.url, body.encode(), content_type="text/csv"), bodies
+            )
+            assert [answer.body.decode() for answer in answers] == [one[::-1] for one in bodies]
+    (entry,) = list_running(desk.means.desk)
+    assert (entry.status, entry.url) == ("InService", hosted.url)
+    stop_running(desk.means, ["numbers"], dry_run=False)
+    assert list_running(desk.means.desk) == ()
+
+
+def test_a_door_needs_a_python_in_the_image(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "is_reached", lambda _: False)
+    monkeypatch.setattr(door, "_FIND_PYTHON", "exit 127")
+    with (
+        pytest.raises(TwinforgeError, match="it has no Python") as caught,
+        serving(desk.means, desk.serving(is_isolated=True), LIMITS, keep=True),
+    ):
+        pass
+    assert "without network isolation" in caught.value.hint
+
+
 def test_an_endpoint_that_is_left_running_is_stopped_from_elsewhere(desk: Desk) -> None:
     with serving(desk.means, desk.serving(), LIMITS, keep=True) as hosted:
         pass
@@ -416,6 +452,24 @@ def test_a_transform_asks_as_the_container_wants_to_be_asked(desk: Desk) -> None
     assert "deep/bad.csv: not a number" in done.messages
     assert done.outputs == (str(desk.folder / "answers/good.csv.out"),)
     assert (desk.folder / "answers/good.csv.out").read_text() == "21\n43\n"
+
+
+def test_a_transform_sends_a_part_of_its_records_and_joins_the_answers(desk: Desk) -> None:
+    (desk.folder / "rows.csv").write_text("a,12\nb,34\n")
+    asked = Transform(
+        source=str(desk.folder / "rows.csv"),
+        output=str(desk.folder / "answers"),
+        content_type="text/csv",
+        accept="text/csv",
+        split="Line",
+        assembly="Line",
+        input_filter="$[1]",
+        join="Input",
+        output_filter="$[-1,0]",
+    )
+    served = desk.serving(kind="transform", env=transform_env(asked))
+    run_transform(desk.means, served, asked, LIMITS).refuse_unless_complete()
+    assert (desk.folder / "answers/rows.csv.out").read_text() == "21,a\n43,b\n"
 
 
 def test_checkpoints_can_be_in_s3(desk: Desk, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import socket
+import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -94,7 +95,10 @@ class Client:
         async with asyncio.timeout(DEADLINE_S):
             assert await self._reader.readexactly(len(data)) == data
 
-    def vanish(self) -> None:
+    def vanish(self, *, resets: bool = False) -> None:
+        if resets:
+            taken = self._writer.get_extra_info("socket")
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
 
 
@@ -207,6 +211,29 @@ async def senders_that_go() -> None:
 
 def test_room_of_a_sender_that_has_gone_is_another_s() -> None:
     asyncio.run(senders_that_go())
+
+
+async def senders_that_go_while_they_wait() -> None:
+    async with running() as world:
+        first, ended, reset, patient = [await world.connect() for _ in range(4)]
+        first.send(content(BUDGET, 1), "/first")
+        await world.until(lambda: world.routes.bytes_now)
+        for client in (ended, reset, patient):
+            client.send_raw(b"POST /waiting HTTP/1.1\r\ncontent-length: 70000\r\n\r\n")
+        await world.until(lambda: world.routes.admitted == 4)
+        for client in (ended, reset, patient):
+            client.send_raw(content(1000, 2))
+        ended.vanish()
+        reset.vanish(resets=True)
+        await world.until(lambda: world.routes.ended == [("/waiting", 499)] * 2)
+        patient.send_raw(content(69_000, 2))
+        world.routes.may_answer.set()
+        assert await patient.answer() == told(70_000, 2)
+        assert await first.answer() == told(BUDGET, 1)
+
+
+def test_a_sender_that_goes_while_its_body_waits_waits_no_longer() -> None:
+    asyncio.run(senders_that_go_while_they_wait())
 
 
 async def in_chunks() -> None:

@@ -13,6 +13,7 @@ from twinforge.compat.instances import find_instance
 from twinforge.errors import UsageError
 from twinforge.events import Event, State
 from twinforge.registry.releases import Release, ReleasedVariant
+from twinforge.sagemaker.local.batch import check_transform
 from twinforge.sagemaker.local.docker_desk import open_desk
 from twinforge.sagemaker.local.endpoint import check_serving, serving
 from twinforge.sagemaker.local.job import check_job
@@ -35,11 +36,12 @@ if TYPE_CHECKING:
     from twinforge.engine.engine import Engine
     from twinforge.events import Listener
     from twinforge.model.variant import Variant
+    from twinforge.sagemaker.local.batch import Transform
     from twinforge.sagemaker.local.endpoint import Hosted, Serving
     from twinforge.sagemaker.local.job import LocalJob
     from twinforge.sagemaker.local.limits import Limits
     from twinforge.sagemaker.local.results import LocalTrained
-    from twinforge.sagemaker.local.transform import Transform, Transformed
+    from twinforge.sagemaker.local.transform import Transformed
     from twinforge.sagemaker.storage import MutableStorage
 
 __all__ = ["Chosen", "choose", "job_name", "means_of", "serve", "state_of", "train", "transform"]
@@ -202,7 +204,7 @@ def transform(
     workspace: Workspace, storage: MutableStorage, served: Serving, asked: Transform
 ) -> Transformed:
     """Run a batch transform; return how it ended, also when files could not be transformed."""
-    check_serving(served)
+    check_transform(served, asked)
     with means_of(
         workspace.engine, storage, stage="transform", listener=workspace.listener
     ) as means:

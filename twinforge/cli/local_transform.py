@@ -10,10 +10,12 @@ import click
 from twinforge.api import local as desk
 from twinforge.cli.aws import account_options
 from twinforge.cli.local_options import GB, choice_options, model_options, open_storage, wish_of
-from twinforge.sagemaker.local.endpoint import Serving, check_serving
+from twinforge.sagemaker.local.batch import Transform, check_transform, transform_env
+from twinforge.sagemaker.local.endpoint import Serving
+from twinforge.sagemaker.local.framing import SPLITS
 from twinforge.sagemaker.local.job import parse_env
-from twinforge.sagemaker.local.records import ASSEMBLIES, SPLITS, STRATEGIES
-from twinforge.sagemaker.local.transform import Transform, transform_env
+from twinforge.sagemaker.local.processing import JOINS
+from twinforge.sagemaker.local.records import ASSEMBLIES, STRATEGIES
 
 if TYPE_CHECKING:
     from twinforge.cli.session import Session
@@ -28,7 +30,11 @@ __all__ = ["transform_local"]
     "    --input rows --output answers --content-type text/csv --split Line --assemble Line\n"
     "  twinforge local transform digits --instance ml.m5.large --model model.tar.gz \\\n"
     "    --input rows.csv --output answers --content-type text/csv --split Line \\\n"
-    "    --strategy SingleRecord --max-concurrent 4 --json",
+    "    --strategy SingleRecord --max-concurrent 4 --json\n"
+    "  twinforge local transform digits --instance ml.m5.large --model model.tar.gz \\\n"
+    "    --input rows.csv --output answers --content-type text/csv --accept text/csv \\\n"
+    "    --split Line --assemble Line --input-filter '$[1:]' --join-source Input \\\n"
+    "    --output-filter '$[0,-1]'",
 )
 @click.argument("recipe")
 @model_options
@@ -50,6 +56,28 @@ __all__ = ["transform_local"]
     default="None",
     show_default=True,
     help="End each answer with a line end.",
+)
+@click.option(
+    "--input-filter",
+    default="$",
+    show_default=True,
+    metavar="JSONPATH",
+    help="What of a record is sent.",
+)
+@click.option(
+    "--join-source",
+    "join",
+    type=click.Choice(JOINS),
+    default="None",
+    show_default=True,
+    help="Input: write each answer behind its record.",
+)
+@click.option(
+    "--output-filter",
+    default="$",
+    show_default=True,
+    metavar="JSONPATH",
+    help="What of that is written.",
 )
 @click.option(
     "--strategy",
@@ -105,6 +133,9 @@ def transform_local(  # noqa: PLR0913 - the options of the command line
     accept: str,
     split: str,
     assembly: str,
+    input_filter: str,
+    join: str,
+    output_filter: str,
     strategy: str | None,
     max_payload_mb: int | None,
     at_once: int,
@@ -139,7 +170,11 @@ def transform_local(  # noqa: PLR0913 - the options of the command line
         at_once=at_once,
         timeout_s=timeout_s,
         retries=retries,
+        input_filter=input_filter,
+        join=join,
+        output_filter=output_filter,
     )
+    asked.processing()
     with session.workspace() as workspace:
         chosen = desk.choose(
             *(workspace, recipe, instance),
@@ -162,7 +197,7 @@ def transform_local(  # noqa: PLR0913 - the options of the command line
             is_isolated=is_isolated,
         )
         if dry_run:
-            check_serving(served)
+            check_transform(served, asked)
             served_json = {**asdict(served), "env": sorted(served.env)}
             session.show_json(
                 {**chosen.as_json(), "serving": served_json, "transform": asdict(asked)}

@@ -8,6 +8,7 @@ into the memory that the predictor gets; and not before the budget has room for 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import deque
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ __all__ = ["Connection"]
 _LONGEST_HEAD = 65536
 _ONE_WRITE = 65536
 _BODY = frozenset({"content-length", "transfer-encoding"})
+_LEFT = frozenset({7, 8})
+"""Of a socket: CLOSE after a reset, CLOSE_WAIT. Source: Linux, ``include/net/tcp_states.h``."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -241,6 +244,13 @@ class Connection(asyncio.BufferedProtocol):
         """Whether a body waits for room, and is not read for now."""
         share = self._receiving.share if self._receiving is not None else None
         return share is not None and not share.is_granted
+
+    @property
+    def is_left(self) -> bool:
+        """Whether its sender has closed it: while a body waits, nothing is read that would say so."""
+        taken = self._transport.get_extra_info("socket")
+        (state,) = taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
+        return state in _LEFT
 
     def close(self) -> None:
         """Close, whatever is under way."""

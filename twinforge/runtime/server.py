@@ -92,6 +92,8 @@ class Server:
         self.date = formatdate(usegmt=True)
         for connection in tuple(self.connections):
             # One that is in the middle of a request has stopped sending; SageMaker waits 60 s.
-            is_waiting = connection.is_answering or connection.is_held_back
-            if not is_waiting and now_s - connection.active_s > _IDLE_S:
+            if connection.is_held_back:
+                if connection.is_left:
+                    connection.close()
+            elif not connection.is_answering and now_s - connection.active_s > _IDLE_S:
                 connection.close()

@@ -114,10 +114,10 @@ def _recipe(name: str, framework: Framework, style: Style) -> str:
         "version: 0.1.0",
         f"description: Kinds of iris flowers, by {framework.what}.",
     ]
+    if not framework.cuda:
+        lines.append("axes: {accelerator: [cpu]} # nothing in it knows a GPU")
     if packages:
         lines += ["python:", "  packages:", *(_item(package) for package in packages)]
-    if framework.indexes:
-        lines += ["  indexes:", *(f'    - "{url}"' for url in framework.indexes)]
     if framework.system:
         lines.append(f"system: {{packages: [{', '.join(framework.system)}]}}")
     if style == "program":

@@ -16,7 +16,6 @@ class Framework:
         name: As on the command line.
         what: What the program is, for the recipe's description.
         packages: The items of ``python.packages``, as YAML.
-        indexes: Package indexes beside the default one.
         more: Further keys of the recipe, as YAML lines.
         system: Debian packages.
         env: Variables of the image.
@@ -27,7 +26,6 @@ class Framework:
     name: str
     what: str
     packages: tuple[str, ...] = ()
-    indexes: tuple[str, ...] = ()
     more: tuple[str, ...] = ()
     system: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
@@ -69,17 +67,16 @@ _ALL = (
         "a small network in PyTorch",
         (
             "numpy",
-            "# one version, a build for each device, from PyTorch's own indexes",
-            "{package: torch==2.10.0+cu128, when: kind == cuda}",
+            "# the default index has the build for CUDA 12.8, and PyTorch's own the one for CPUs",
+            "{package: torch==2.10.0, when: kind == cuda}",
             "{package: torch==2.10.0+cpu, when: kind == cpu}",
-        ),
-        indexes=(
-            "https://download.pytorch.org/whl/cpu",
-            "https://download.pytorch.org/whl/cu128",
         ),
         more=(
             "parity:",
-            '  exempt: {torch: "one version, in which its build is marked: +cpu or +cu128"}',
+            '  exempt: {torch: "one version; the build for CPUs is marked in it, as +cpu"}',
+            "overrides:",
+            "  - when: kind == cpu",
+            '    python: {indexes: ["https://download.pytorch.org/whl/cpu"]}',
         ),
         env=(_ONE_PROCESS,),
         cuda="12.8",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tarfile
 import tempfile
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.docker_client import DockerClient
 
+from twinforge.engine import door
 from twinforge.errors import MissingToolError, SmokeError
 from twinforge.smoke.confinement import BRIDGE, NO_NETWORK, Confinement
 from twinforge.smoke.gpus import requests_for
@@ -256,10 +257,11 @@ class Containers:
         if opt_ml is not None:
             container.with_copy_into_container(opt_ml, "/opt")
         started = time.monotonic()
-        try:
+        with ExitStack() as stack:
+            stack.callback(_stop, container)
             with asking():
                 container.start()
-                host, reached = self._reached_at(container, port, confined.network)
+                host, reached = self._reached_at(container, port, confined.network, stack)
             yield Running(
                 container.get_wrapped_container(),
                 started=started,
@@ -267,12 +269,14 @@ class Containers:
                 cancelled=self._cancelled,
                 host=host,
             )
-        finally:
-            with asking(), suppress(NotFound):
-                container.stop()
 
-    def _reached_at(self, container: DockerContainer, port: int, network: str) -> tuple[str, int]:
-        """Return the address and port at which a port is reached; port 0 where it is not."""
+    def _reached_at(
+        self, container: DockerContainer, port: int, network: str, stack: ExitStack
+    ) -> tuple[str, int]:
+        """Return the address and port at which a port is reached; port 0 where it is not.
+
+        What has to be made for that goes again with the stack.
+        """
         if not port or network == NO_NETWORK:
             return LOOPBACK, 0
         if network == BRIDGE:
@@ -283,7 +287,22 @@ class Containers:
         wrapped = container.get_wrapped_container()
         wrapped.reload()
         address = wrapped.attrs["NetworkSettings"]["Networks"][network]["IPAddress"]
-        return (address, port) if address else (LOOPBACK, 0)
+        if not address:
+            return LOOPBACK, 0
+        client = self._client.client
+        if door.is_reached(client.networks.get(network).attrs):
+            return address, port
+        opened = door.open_door(
+            client,
+            name=f"{network}-{uuid4().hex[:12]}",
+            image=wrapped.attrs["Image"],
+            network=network,
+            behind=address,
+            port=port,
+            labels=self._labels,
+        )
+        stack.callback(_remove, opened)
+        return LOOPBACK, door.port_of(opened, port)
 
 
 @contextmanager
@@ -314,6 +333,16 @@ def open_containers(
         client.client.close()
 
 
+def _stop(container: DockerContainer) -> None:
+    with asking(), suppress(NotFound):
+        container.stop()
+
+
+def _remove(container: Container) -> None:
+    with asking(), suppress(NotFound):
+        container.remove(force=True)
+
+
 def _client_options(engine: Engine) -> dict[str, Any]:
     return {"environment": dict(engine.env), "timeout": API_TIMEOUT_S}
 
@@ -324,7 +353,7 @@ def _require_local(engine: Engine) -> None:
     if parts.scheme in ("unix", "npipe", "") or parts.hostname in local:
         return
     message = f"the engine at '{engine.host}' publishes ports on its own machine's loopback only"
-    raise MissingToolError(message, hint="smoke on that machine, or forward its socket to here")
+    raise MissingToolError(message, hint="smoke on that machine")
 
 
 def _is_executable(container: Container, place: str) -> bool:

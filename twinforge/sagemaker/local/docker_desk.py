@@ -7,6 +7,7 @@ that what comes back belongs to whoever runs this.
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -16,7 +17,16 @@ import requests
 from docker.errors import APIError, DockerException, NotFound
 from docker.types import DeviceRequest, Mount
 
+from twinforge.engine import door
 from twinforge.errors import MissingToolError, TwinforgeError, UsageError
+from twinforge.sagemaker.local.attributes import (
+    LOOPBACK,
+    PORT,
+    belongings,
+    labels_of_box,
+    look_at,
+    url_of,
+)
 from twinforge.sagemaker.local.desk import KIND, LABEL, Look, Machine
 
 if TYPE_CHECKING:
@@ -30,11 +40,12 @@ if TYPE_CHECKING:
 
 __all__ = ["DockerDesk", "open_desk"]
 
-LOOPBACK = "127.0.0.1"
 TIMEOUT_S = 120
 CHUNK_BYTES = 1 << 20
 _NANO = 10**9
-_OURS = "twinforge-"
+_DOOR = ".door"
+"""Ends the name of a container that lets requests in to another; no name of ours holds a full stop."""
+_DOOR_LABEL = f"{LABEL}.door"
 
 
 @contextmanager
@@ -50,9 +61,7 @@ def open_desk(engine: Engine) -> Iterator[DockerDesk]:
         message = (
             f"the engine at '{engine.host}' publishes ports on its own machine's loopback only"
         )
-        raise MissingToolError(
-            message, hint="run it on that machine, or forward its socket to here"
-        )
+        raise MissingToolError(message, hint="run it on that machine")
     with _asking():
         client = docker.DockerClient.from_env(environment=dict(engine.env), timeout=TIMEOUT_S)
     try:
@@ -93,7 +102,7 @@ class DockerDesk:
         if spec.port and spec.network == "bridge":
             options["ports"] = {f"{spec.port}/tcp": (LOOPBACK, spec.host_port or None)}
         if spec.port:
-            options["labels"] = {**spec.labels, f"{LABEL}.port": str(spec.port)}
+            options["labels"] = {**spec.labels, PORT: str(spec.port)}
         with _asking(), _naming(spec), self._network(spec) as network:
             made = self._client.containers.create(
                 spec.image,
@@ -113,7 +122,9 @@ class DockerDesk:
         """Start a container; return the engine's words if its program can't be run."""
         with _asking():
             try:
-                self._container(box).start()
+                container = self._container(box)
+                container.start()
+                self._let_in(container)
             except APIError as error:
                 if error.status_code == HTTPStatus.BAD_REQUEST:
                     return str(error.explanation or error)
@@ -124,7 +135,7 @@ class DockerDesk:
         """Return a container as it is now."""
         with _asking():
             try:
-                return _look(self._container(box))
+                return self._look(self._container(box))
             except NotFound:
                 return None
 
@@ -138,7 +149,8 @@ class DockerDesk:
             found = self._client.containers.list(
                 all=True, filters={"label": wanted}, ignore_removed=True
             )
-        return tuple(sorted((_look(one) for one in found), key=lambda one: one.created))
+            looks = [self._look(one) for one in found]
+        return tuple(sorted(looks, key=lambda one: one.created))
 
     def signal(self, box: str, name: str) -> None:
         """Send a signal."""
@@ -199,7 +211,8 @@ class DockerDesk:
         with _asking():
             try:
                 container = self._container(box)
-                volumes, networks = _belongings(container.attrs)
+                self._remove_door(container)
+                volumes, networks = belongings(container.attrs)
                 container.remove(force=True, v=True)
             except NotFound:
                 return
@@ -213,10 +226,47 @@ class DockerDesk:
         """Remove volumes and networks that belong to no container any more."""
         ours = {"label": LABEL}
         with _asking():
+            for opened in self._client.containers.list(all=True, filters={"label": _DOOR_LABEL}):
+                with suppress(NotFound):
+                    self._container(labels_of_box(opened)[_DOOR_LABEL])
+                    continue
+                opened.remove(force=True)
             for volume in self._client.volumes.list(filters={**ours, "dangling": True}):
                 with suppress(NotFound):
                     volume.remove()
             self._client.networks.prune(filters=ours)
+
+    def _let_in(self, container: Container) -> None:
+        """Open a door to a container that is isolated where this machine does not reach it."""
+        container.reload()
+        port = labels_of_box(container).get(PORT, "")
+        _, networks = belongings(container.attrs)
+        if not port or not networks:
+            return
+        network = self._client.networks.get(networks[0])
+        if not door.is_reached(network.attrs):
+            door.open_door(
+                self._client,
+                name=f"{container.name}{_DOOR}",
+                image=container.attrs["Image"],
+                network=networks[0],
+                behind=str(container.name),
+                port=int(port),
+                labels={_DOOR_LABEL: str(container.name)},
+            )
+
+    def _look(self, container: Container) -> Look:
+        found = look_at(container)
+        if found.url and belongings(container.attrs)[1]:
+            with suppress(NotFound):
+                opened = self._client.containers.get(f"{found.name}{_DOOR}")
+                url = url_of(opened.attrs["NetworkSettings"], labels_of_box(container)[PORT])
+                return replace(found, url=url)
+        return found
+
+    def _remove_door(self, container: Container) -> None:
+        with suppress(NotFound):
+            self._client.containers.get(f"{container.name}{_DOOR}").remove(force=True)
 
     def _remove_volume(self, name: str) -> None:
         try:
@@ -266,45 +316,6 @@ def _naming(spec: Spec) -> Iterator[None]:
         message = f"the engine has the {spec.labels[LABEL].replace('/', ' ')} already"
         hint = "give another --name, or end it: see `twinforge local list`"
         raise UsageError(message, hint=hint) from error
-
-
-def _belongings(attributes: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Return the volumes and the networks that were made for a container: they begin as its names do."""
-    volumes = [mount.get("Name", "") for mount in attributes.get("Mounts") or ()]
-    networks = list(attributes["NetworkSettings"].get("Networks") or {})
-    return (
-        [name for name in volumes if name.startswith(_OURS)],
-        [name for name in networks if name.startswith(_OURS)],
-    )
-
-
-def _look(container: Container) -> Look:
-    attributes = container.attrs
-    state = attributes["State"]
-    labels = attributes["Config"].get("Labels") or {}
-    return Look(
-        id=str(container.id),
-        name=str(attributes["Name"]).removeprefix("/"),
-        labels=labels,
-        is_running=bool(state["Running"]),
-        has_run=state["Status"] != "created",
-        exit_status=int(state["ExitCode"]),
-        was_out_of_memory=bool(state.get("OOMKilled")),
-        url=_url(attributes["NetworkSettings"], labels.get(f"{LABEL}.port", "")),
-        created=str(attributes["Created"]),
-    )
-
-
-def _url(settings: Mapping[str, Any], port: str) -> str:
-    """A published port is on loopback; what is isolated has none, but this host reaches it."""
-    if not port:
-        return ""
-    for published in (settings.get("Ports") or {}).get(f"{port}/tcp") or ():
-        return f"http://{LOOPBACK}:{published['HostPort']}"
-    for network in (settings.get("Networks") or {}).values():
-        if address := network.get("IPAddress"):
-            return f"http://{address}:{port}"
-    return ""
 
 
 def _text(line: bytes) -> str:

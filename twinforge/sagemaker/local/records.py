@@ -5,7 +5,6 @@ Source: SageMaker API reference, ``CreateTransformJob``, ``TransformInput``, ``T
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +13,10 @@ from twinforge.errors import TwinforgeError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["ASSEMBLIES", "SPLITS", "STRATEGIES", "Batching", "assemble", "decide", "requests_of"]
+    from twinforge.sagemaker.local.framing import Record
 
-SPLITS = ("None", "Line")
+__all__ = ["ASSEMBLIES", "STRATEGIES", "Batching", "Payload", "assemble", "decide", "requests_of"]
+
 ASSEMBLIES = ("None", "Line")
 STRATEGIES = {"MultiRecord": "MULTI_RECORD", "SingleRecord": "SINGLE_RECORD"}
 """How the API writes a strategy -> how a container does."""
@@ -48,6 +48,14 @@ class Batching:
             f"MaxConcurrentTransforms={self.at_once}, MaxPayloadInMB={self.max_payload_mb}, "
             f"BatchStrategy={STRATEGIES[self.strategy]}"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """The body of a request, and how many records are in it."""
+
+    body: bytes
+    count: int
 
 
 def decide(
@@ -92,32 +100,30 @@ def decide(
     return found
 
 
-def requests_of(content: bytes, *, split: str, batching: Batching) -> Iterator[bytes]:
-    r"""Give the payloads of a file, in order; together they are the file.
+def requests_of(records: Sequence[Record], *, batching: Batching) -> Iterator[Payload]:
+    """Give the payloads of a file's records, in order.
 
-    >>> one_each = Batching(6, 1, "SingleRecord")
-    >>> list(requests_of(b"1,2\n3,4\n", split="Line", batching=one_each))
-    [b'1,2\n', b'3,4\n']
+    Several records are sent in their frames, a single one without: so the service does it.
 
     Raises:
         TwinforgeError: A record is bigger than a payload may be.
     """
     limit = batching.max_payload_mb * _MIB
-    records = io.BytesIO(content).readlines() if split == "Line" else [content]
-    payload: list[bytes] = []
+    is_single = batching.strategy == "SingleRecord"
+    parts: list[bytes] = []
     size = 0
     for record in records:
-        if limit and len(record) > limit:
-            message = f"a record of {len(record):,} bytes is bigger than MaxPayloadInMB allows"
+        length = len(record.data)
+        if limit and length > limit:
+            message = f"a record of {length:,} bytes is bigger than MaxPayloadInMB allows"
             raise TwinforgeError(message, hint="raise --max-payload, or split by Line")
-        is_full = batching.strategy == "SingleRecord" or (limit and size + len(record) > limit)
-        if payload and is_full:
-            yield b"".join(payload)
-            payload, size = [], 0
-        payload.append(record)
-        size += len(record)
-    if payload:
-        yield b"".join(payload)
+        if parts and (is_single or (limit and size + length > limit)):
+            yield Payload(b"".join(parts), len(parts))
+            parts, size = [], 0
+        parts.append(record.data if is_single else record.framed)
+        size += length
+    if parts:
+        yield Payload(b"".join(parts), len(parts))
 
 
 def assemble(answers: Sequence[bytes], *, assembly: str) -> bytes:

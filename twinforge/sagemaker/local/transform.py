@@ -13,51 +13,26 @@ import httpx
 from twinforge.errors import TwinforgeError
 from twinforge.events import State
 from twinforge.sagemaker.local.endpoint import log_of, serving
+from twinforge.sagemaker.local.framing import split_records
 from twinforge.sagemaker.local.invoke import Reply, post
-from twinforge.sagemaker.local.records import STRATEGIES, assemble, decide, requests_of
+from twinforge.sagemaker.local.records import assemble, decide, requests_of
 from twinforge.sagemaker.local.sources import S3_SCHEME, input_files
 from twinforge.sagemaker.place import Place
 
 if TYPE_CHECKING:
+    from twinforge.sagemaker.local.batch import Transform
     from twinforge.sagemaker.local.endpoint import Hosted, Serving
     from twinforge.sagemaker.local.limits import Limits
     from twinforge.sagemaker.local.means import LocalMeans
     from twinforge.sagemaker.local.records import Batching
 
-__all__ = ["Transform", "Transformed", "run_transform", "transform_env"]
+__all__ = ["Transformed", "run_transform"]
 
 _PARAMETERS_S = 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transform:
-    """What a transform does.
-
-    Attributes:
-        source: A folder, a file or an S3 prefix.
-        output: A folder or an S3 prefix.
-        content_type: What the files are.
-        accept: What the answers shall be, or empty.
-        split: ``None`` or ``Line``.
-        assembly: ``None`` or ``Line``.
-        strategy: ``MultiRecord``, ``SingleRecord``, or empty for the container's.
-        max_payload_mb: The biggest payload, None for the container's.
-        at_once: How many requests at a time, 0 for the container's.
-        timeout_s: How long an answer may take.
-        retries: How often a request that failed is sent again.
-    """
-
-    source: str
-    output: str
-    content_type: str
-    accept: str = ""
-    split: str = "None"
-    assembly: str = "None"
-    strategy: str = ""
-    max_payload_mb: int | None = None
-    at_once: int = 0
-    timeout_s: float = 600.0
-    retries: int = 3
+_END_NOTE = (
+    "the end of a range such as [1:5] is not part of it, as in JSONPath; SageMaker's guide says that "
+    "it is: see there before you rely on it"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,21 +91,6 @@ class _FileFailedError(Exception):
         self.messages = messages
 
 
-def transform_env(asked: Transform) -> dict[str, str]:
-    """Return the variables of a transform's container: what was asked for, and nothing else.
-
-    Source: SageMaker developer guide, "Use your own inference code with batch transform".
-    """
-    env = {"SAGEMAKER_BATCH": "true"}
-    if asked.max_payload_mb is not None:
-        env["SAGEMAKER_MAX_PAYLOAD_IN_MB"] = str(asked.max_payload_mb)
-    if asked.strategy:
-        env["SAGEMAKER_BATCH_STRATEGY"] = STRATEGIES[asked.strategy]
-    if asked.at_once:
-        env["SAGEMAKER_MAX_CONCURRENT_TRANSFORMS"] = str(asked.at_once)
-    return env
-
-
 def run_transform(
     means: LocalMeans, served: Serving, asked: Transform, limits: Limits
 ) -> Transformed:
@@ -140,11 +100,14 @@ def run_transform(
         How it ended; that a file could not be transformed is no exception, and the others are.
 
     Raises:
-        UsageError: There is nothing to transform, or no model.
+        UsageError: There is nothing to transform, or no model, or a filter is none.
         DeployError: The container did not start.
         TwinforgeError: The engine says no.
     """
+    processing = asked.processing()
     means.tell(served.name, State.STARTED)
+    if processing.input_filter.has_end or processing.output_filter.has_end:
+        means.tell(served.name, State.NOTE, _END_NOTE)
     with (
         input_files(means.storage, asked.source, listener=means.listener) as files,
         serving(means, served, limits, keep=False) as hosted,
@@ -175,6 +138,7 @@ class _Job:
         self._means = means
         self._name = name
         self._asked = asked
+        self._processing = asked.processing()
         self._batching = batching
         self._url = url
         self._outputs: list[str] = []
@@ -185,18 +149,27 @@ class _Job:
     def transform(self, name: str, path: Path, pool: ThreadPoolExecutor) -> None:
         """Transform one file; where that fails, say so and leave its output away."""
         try:
-            payloads = requests_of(
-                path.read_bytes(), split=self._asked.split, batching=self._batching
-            )
-            answers = list(pool.map(self._send, payloads))
+            content, requests = self._transformed(path.read_bytes(), pool)
         except _FileFailedError as error:
             self._failed(name, error.kind, error.messages)
         except (TwinforgeError, OSError) as error:
             self._failed(name, "ClientError", (str(error),))
         else:
-            self._requests += len(answers)
-            content = assemble(answers, assembly=self._asked.assembly)
+            self._requests += requests
             self._outputs.append(self._write(f"{name}.out", content))
+
+    def _transformed(self, content: bytes, pool: ThreadPoolExecutor) -> tuple[bytes, int]:
+        """Return what becomes of a file, and how many requests it took."""
+        asked, processing = self._asked, self._processing
+        records = split_records(content, asked.split)
+        sent, whole = processing.sent(records, asked.content_type)
+        payloads = list(requests_of(sent, batching=self._batching))
+        answers = list(pool.map(self._send, (payload.body for payload in payloads)))
+        if processing.reads_answers:
+            counts = (payload.count for payload in payloads)
+            pairs = list(zip(answers, counts, strict=True))
+            answers = processing.written(whole, pairs, asked.content_type)
+        return assemble(answers, assembly=asked.assembly), len(payloads)
 
     def ended(self, last_lines: tuple[str, ...]) -> Transformed:
         """Return how it ended."""

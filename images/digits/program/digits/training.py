@@ -1,7 +1,7 @@
 """A training run: from `/opt/ml/input` to a model in `/opt/ml/model`.
 
-Source: "How Amazon SageMaker runs your training image" and "Amazon SageMaker algorithms: output"
-of the developer guide.
+Source: "How Amazon SageMaker runs your training image", "Amazon SageMaker algorithms: output" and
+"Use checkpoints in Amazon SageMaker" of the developer guide.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import xgboost
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
 
+from digits.checkpoint import Checkpoint, Rounds
 from digits.hyperparameters import HyperparameterError, Hyperparameters
 from digits.images import CLASSES, DataError, read_labelled
 from digits.model import MODEL_FILE
@@ -36,18 +37,6 @@ STOPPED = 128 + signal.SIGTERM
 
 class ConfigurationError(ValueError):
     """The job was configured in a way that this program can't work with."""
-
-
-class StopWhen(xgboost.callback.TrainingCallback):
-    """Ends the training after the round in which the stop was asked for."""
-
-    def __init__(self, asked: threading.Event) -> None:
-        super().__init__()
-        self._asked = asked
-
-    def after_iteration(self, _model: Any, _epoch: int, _evals_log: Any) -> bool:
-        """Return whether to stop."""
-        return self._asked.is_set()
 
 
 def main(root: Path = Path("/opt/ml")) -> int:
@@ -82,6 +71,11 @@ def _train(root: Path, stop: threading.Event) -> int:
     if stop.is_set():
         LOG.info("stopped before the first round")
         return STOPPED
+    checkpoint = Checkpoint(root / "checkpoints")
+    begun = checkpoint.read(chosen.num_round)
+    rounds = begun.num_boosted_rounds() if begun else 0
+    if begun:
+        LOG.info("going on from round %d", rounds)
     validation = xgboost.DMatrix(held_out, label=held_out_labels)
     booster = xgboost.train(
         {
@@ -96,11 +90,13 @@ def _train(root: Path, stop: threading.Event) -> int:
             "seed": chosen.seed,
         },
         xgboost.DMatrix(seen, label=seen_labels),
-        num_boost_round=chosen.num_round,
+        num_boost_round=chosen.num_round - rounds,
         evals=[(validation, "validation")],
         verbose_eval=max(1, chosen.num_round // 10),
-        callbacks=[StopWhen(stop)],
+        callbacks=[Rounds(checkpoint, stop)],
+        xgb_model=begun,
     )
+    checkpoint.write(booster)
     accuracy = accuracy_score(held_out_labels, booster.predict(validation).argmax(axis=1))
     # What metric definitions of a training job find: a name, "=", a number, ";".
     LOG.info("rounds=%d; validation:accuracy=%.4f;", booster.num_boosted_rounds(), accuracy)

@@ -1,7 +1,7 @@
 """A training run: from `/opt/ml/input` to `/opt/ml/model/model.keras`.
 
-Source: "How Amazon SageMaker runs your training image" and "Amazon SageMaker algorithms: output"
-of the developer guide.
+Source: "How Amazon SageMaker runs your training image", "Amazon SageMaker algorithms: output" and
+"Use checkpoints in Amazon SageMaker" of the developer guide.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 from keras import layers
 
 from network.app import MODEL_FILE
+from network.checkpoint import Checkpoint, KeepEpochs
 from network.cuda import CudaError, cuda_state
 from network.images import DataError, read_labelled
 
@@ -64,7 +65,32 @@ def _train(root: Path) -> None:
     keras.utils.set_random_seed(chosen["seed"])
     order = np.random.default_rng(chosen["seed"]).permutation(len(images))
     images, labels = images[order].reshape(-1, 8, 8, 1), labels[order]
-    model = keras.Sequential(
+    checkpoint = Checkpoint(root / "checkpoints")
+    begun = checkpoint.read()
+    model, done = begun or (_network(), 0)
+    if begun:
+        LOG.info("going on from epoch %d", done)
+    model.fit(
+        images,
+        labels,
+        batch_size=chosen["batch_size"],
+        initial_epoch=done,
+        epochs=chosen["epochs"],
+        validation_split=0.2,
+        verbose=2,
+        callbacks=[KeepEpochs(checkpoint)],
+    )
+    held_out = len(images) // 5
+    _, accuracy = model.evaluate(images[-held_out:], labels[-held_out:], verbose=0)
+    # What metric definitions of a training job find: a name, "=", a number, ";".
+    LOG.info("validation:accuracy=%.4f;", accuracy)
+    folder = root / "model"
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save(folder / MODEL_FILE)
+
+
+def _network() -> keras.Model:
+    network = keras.Sequential(
         [
             keras.Input((8, 8, 1)),
             layers.Rescaling(1 / 16),
@@ -75,20 +101,8 @@ def _train(root: Path) -> None:
             layers.Dense(10, activation="softmax"),
         ]
     )
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    history = model.fit(
-        images,
-        labels,
-        batch_size=chosen["batch_size"],
-        epochs=chosen["epochs"],
-        validation_split=0.2,
-        verbose=2,
-    )
-    # What metric definitions of a training job find: a name, "=", a number, ";".
-    LOG.info("validation:accuracy=%.4f;", history.history["val_accuracy"][-1])
-    folder = root / "model"
-    folder.mkdir(parents=True, exist_ok=True)
-    model.save(folder / MODEL_FILE)
+    network.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return network
 
 
 def _hyperparameters(texts: dict[str, Any]) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """A training run: from `/opt/ml/input` to `/opt/ml/model/model.onnx`.
 
-Source: "How Amazon SageMaker runs your training image" and "Amazon SageMaker algorithms: output"
-of the developer guide.
+Source: "How Amazon SageMaker runs your training image", "Amazon SageMaker algorithms: output" and
+"Use checkpoints in Amazon SageMaker" of the developer guide.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import logging
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.model_selection import train_test_split
@@ -21,8 +22,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler
 
 from classifier.app import MODEL_FILE, Model
+from classifier.checkpoint import Checkpoint, CheckpointError
 from classifier.device import CudaError, cuda_provider
 from classifier.images import PIXELS, DataError, read_labelled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["main"]
 
@@ -31,8 +36,8 @@ CHANNEL = "training"
 LONGEST_REASON = 1024  # characters of the failure file that DescribeTrainingJob shows
 STOPPED = 128 + signal.SIGTERM
 OPSET = 17  # the oldest ONNX Runtime of the recipe reads up to 21
-RANGES = {"hidden_units": (1, 1024), "max_iter": (1, 10_000), "seed": (0, 2**31 - 1)}
-DEFAULTS = {"hidden_units": 64, "max_iter": 300, "seed": 0}
+RANGES = {"hidden_units": (1, 1024), "epochs": (1, 10_000), "seed": (0, 2**31 - 1)}
+DEFAULTS = {"hidden_units": 64, "epochs": 100, "seed": 0}
 
 
 class ConfigurationError(ValueError):
@@ -47,7 +52,7 @@ def main(root: Path = Path("/opt/ml")) -> int:
     try:
         _train(root)
     except Exception as error:  # whatever it is, it must reach the failure file
-        expected = isinstance(error, (ConfigurationError, CudaError, DataError))
+        expected = isinstance(error, (ConfigurationError, CheckpointError, CudaError, DataError))
         reason = str(error) if expected else f"{type(error).__name__}: {error}"
         LOG.exception("the training failed")
         path = root / "output" / "failure"
@@ -68,10 +73,10 @@ def _train(root: Path) -> None:
         images, labels, test_size=0.2, stratify=labels, random_state=chosen["seed"]
     )
     LOG.info("%d images to learn from; the CUDA provider: %s", len(seen), cuda_provider())
-    network = MLPClassifier(
-        (chosen["hidden_units"],), max_iter=chosen["max_iter"], random_state=chosen["seed"]
-    )
-    pipeline = make_pipeline(MaxAbsScaler(), network).fit(seen, seen_labels)
+    scaler = MaxAbsScaler().fit(seen)
+    checkpoint = Checkpoint(root / "checkpoints", chosen["hidden_units"])
+    network = _fit(scaler.transform(seen), seen_labels, chosen, checkpoint)
+    pipeline = make_pipeline(scaler, network)
     graph = convert_sklearn(
         pipeline,
         "digits",
@@ -87,6 +92,26 @@ def _train(root: Path) -> None:
     right = sum(int(digit == label) for digit, label in zip(digits, held_out_labels, strict=True))
     # What metric definitions of a training job find: a name, "=", a number, ";".
     LOG.info("validation:accuracy=%.4f;", right / len(digits))
+
+
+def _fit(
+    rows: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    chosen: dict[str, int],
+    checkpoint: Checkpoint,
+) -> MLPClassifier:
+    """Learn epoch by epoch, from where a checkpoint is, until it helps no more."""
+    network, done = checkpoint.read() or (None, 0)
+    if network is None:
+        network = MLPClassifier((chosen["hidden_units"],), random_state=chosen["seed"])
+    else:
+        LOG.info("going on from epoch %d", done)
+    digits = np.unique(labels)
+    for epoch in range(done + 1, chosen["epochs"] + 1):
+        network.partial_fit(rows, labels, classes=digits)
+        checkpoint.write(network, epoch)
+        LOG.info("epoch %d of %d, loss=%.5f;", epoch, chosen["epochs"], network.loss_)
+    return network
 
 
 def _hyperparameters(texts: dict[str, Any]) -> dict[str, int]:

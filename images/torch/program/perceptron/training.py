@@ -1,7 +1,7 @@
 """A training run: from `/opt/ml/input` to `/opt/ml/model/model.pt`.
 
-Source: "How Amazon SageMaker runs your training image" and "Amazon SageMaker algorithms: output"
-of the developer guide.
+Source: "How Amazon SageMaker runs your training image", "Amazon SageMaker algorithms: output" and
+"Use checkpoints in Amazon SageMaker" of the developer guide.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from perceptron.app import MODEL_FILE, make_network
+from perceptron.checkpoint import Checkpoint, CheckpointError
 from perceptron.images import DataError, read_labelled
 
 __all__ = ["main"]
@@ -41,7 +42,7 @@ def main(root: Path = Path("/opt/ml")) -> int:
     try:
         _train(root)
     except Exception as error:  # whatever it is, it must reach the failure file
-        expected = isinstance(error, (ConfigurationError, DataError))
+        expected = isinstance(error, (ConfigurationError, CheckpointError, DataError))
         reason = str(error) if expected else f"{type(error).__name__}: {error}"
         LOG.exception("the training failed")
         path = root / "output" / "failure"
@@ -68,11 +69,17 @@ def _train(root: Path) -> None:
     network = make_network(chosen["hidden_units"]).to(device)
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
     loss = nn.CrossEntropyLoss()
-    for _ in range(chosen["epochs"]):
+    checkpoint = Checkpoint(root / "checkpoints", chosen["hidden_units"])
+    done = checkpoint.read(network, optimizer, device)
+    if done:
+        LOG.info("going on from epoch %d", done)
+    for epoch in range(done, chosen["epochs"]):
         for batch in seen[torch.randperm(len(seen))].split(64):
             optimizer.zero_grad()
             loss(network(pixels[batch]), classes[batch]).backward()
             optimizer.step()
+        LOG.info("epoch %d of %d", epoch + 1, chosen["epochs"])
+        checkpoint.write(network, optimizer, epoch + 1)
     with torch.inference_mode():
         right = (network(pixels[held_out]).argmax(dim=1) == classes[held_out]).sum()
     # What metric definitions of a training job find: a name, "=", a number, ";".

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twinforge.errors import TwinforgeError, UsageError
+from twinforge.sagemaker.local.framing import split_records
 from twinforge.sagemaker.local.records import Batching, assemble, decide, requests_of
 
 MIB = 1 << 20
@@ -12,7 +13,9 @@ MANY, SINGLE = Batching(6, 1, "MultiRecord"), Batching(6, 1, "SingleRecord")
 
 
 def payloads(content: bytes, split: str, batching: Batching) -> list[bytes]:
-    return list(requests_of(content, split=split, batching=batching))
+    made = list(requests_of(split_records(content, split), batching=batching))
+    assert sum(payload.count for payload in made) == len(split_records(content, split))
+    return [payload.body for payload in made]
 
 
 def test_a_file_that_is_not_split_is_one_request() -> None:

@@ -10,9 +10,10 @@ import pytest
 from tests.fakes.desk import make_table
 from twinforge.errors import TwinforgeError
 from twinforge.sagemaker.local import transform as transforms
+from twinforge.sagemaker.local.batch import Transform, check_transform, transform_env
+from twinforge.sagemaker.local.endpoint import Serving
 from twinforge.sagemaker.local.invoke import Reply
 from twinforge.sagemaker.local.records import Batching
-from twinforge.sagemaker.local.transform import Transform, transform_env
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,3 +123,73 @@ def test_the_container_is_told_what_was_asked_for_only() -> None:
         "SAGEMAKER_BATCH_STRATEGY": "SINGLE_RECORD",
         "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": "4",
     }
+
+
+def test_records_are_filtered_joined_and_filtered_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    container = Container(*[Reply(200, f"{n}\n".encode(), "text/csv") for n in range(3)])
+    monkeypatch.setattr(transforms, "post", container)
+    (tmp_path / "rows.csv").write_text("7,a,b\n8,c,d\n\n9,e,f")
+    asked = Transform(
+        source="",
+        output=str(tmp_path),
+        content_type="text/csv",
+        accept="text/csv",
+        split="Line",
+        assembly="Line",
+        input_filter="$[1:]",
+        join="Input",
+        output_filter="$[0,-1]",
+    )
+    table = make_table(lambda *_: None)
+    job = transforms._Job(table.means, "rows", asked, Batching(6, 1, "SingleRecord"), URL)
+    with ThreadPoolExecutor(1) as pool:
+        job.transform("rows.csv", tmp_path / "rows.csv", pool)
+    done = job.ended(())
+    assert (done.status, done.requests) == ("Completed", 3)
+    assert [body for body, _ in container.got] == [b"a,b\n", b"c,d\n", b"e,f"]
+    assert (tmp_path / "rows.csv.out").read_bytes() == b"7,0\n8,1\n9,2\n"
+
+
+def test_answers_that_fit_no_records_fail_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    container = Container(Reply(200, b"1\n2", "text/csv"), Reply(200, b"1", "text/csv"))
+    how = {"split": "Line", "assembly": "Line", "accept": "text/csv", "join": "Input"}
+    done = transform(monkeypatch, tmp_path, container, **how)
+    assert done.reason == "ClientError: See job logs for more information"
+    assert done.outputs == (str(tmp_path / "out/deep/b.csv.out"),)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"input_filter": "$[" + ",".join(["1"] * 40) + "]"}, "82 characters, at most 63"),
+        ({"input_filter": "$[1:"}, "not understood"),
+        ({"split": "Recordio"}, "none of SplitType"),
+        ({"source": "x", "env": {f"N{n}": "" for n in range(17)}}, "at most 16"),
+    ],
+)
+def test_what_create_transform_job_would_refuse_is_refused(
+    changed: dict[str, Any], said: str
+) -> None:
+    asked = Transform(
+        source="a", output="b", content_type="text/csv", split="Line", strategy="SingleRecord"
+    )
+    env = changed.pop("env", {})
+    asked = replace(asked, **changed)
+    served = Serving(
+        kind="transform",
+        name="rows",
+        recipe="tiny",
+        variant="cpu",
+        image_id="sha256:1",
+        instance="ml.m5.large",
+        model="",
+        max_bytes=1,
+        startup_s=1.0,
+        env={**env, **transform_env(asked)},
+    )
+    with pytest.raises(TwinforgeError, match=said):
+        check_transform(served, asked)
