@@ -285,3 +285,14 @@ def test_what_stays_out_is_left_out_whoever_asks_for_it() -> None:
 
     assert names() - names("python-dateutil") >= {"python-dateutil"}
     assert {"numpy", "pandas"} <= names("python-dateutil")
+
+
+def test_wheels_for_arm64_are_resolved_on_any_machine() -> None:
+    resolver = UvResolver(os.environ)
+    target = Target("3.12", "2.39", "arm64")
+    found = resolver.compile(["numpy==2.2.6"], [], target, preferences={}, indexes=(), without=())
+    assert not isinstance(found, Conflict)
+    [numpy] = found
+    assert (
+        numpy.filename == "numpy-2.2.6-cp312-cp312-manylinux_2_17_aarch64.manylinux2014_aarch64.whl"
+    )

@@ -237,11 +237,11 @@ def make_world(project: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         return MadeBase(base.name, made.base_now, {}, (), "twinforge/base:b", None, "")
 
     def make_uv_context(
-        cache_dir: Path, images: object, *, driver: str, env: Mapping[str, str]
+        cache_dir: Path, images: object, *, driver: str, env: Mapping[str, str], cpu_arch: str
     ) -> str:
         assert (cache_dir, images, driver) == (folder / "cache", made.images, "docker")
         assert env["HOME"] == environ["HOME"]
-        return "docker-image://uv"
+        return f"docker-image://uv-{cpu_arch}"
 
     monkeypatch.setattr(building, "make_base", make_base)
     monkeypatch.setattr(building, "make_uv_context", make_uv_context)

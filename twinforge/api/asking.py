@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Cell", "base_text", "cells_of", "lock_of", "python_axis", "requirement_of"]
 
-_CPU_ARCH = "amd64"
-"""What images are built for."""
-
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -84,7 +81,7 @@ def _question(workspace: Workspace, variant: Variant, today: date) -> Question:
         cudnn=_cudnn(accelerator.cudnn, lock),
         python=variant.python,
         base=base_text(base),
-        cpu_arch=_CPU_ARCH,
+        cpu_arch=variant.cpu_arch,
         device="cuda" if accelerator.cuda else "cpu",
         today=today,
         places=places,

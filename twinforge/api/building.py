@@ -20,7 +20,7 @@ from twinforge.build.plan import Node, Plan, plan_builds
 from twinforge.build.program import stage_context, stage_program
 from twinforge.build.runtimefiles import stage_runtime
 from twinforge.build.scheduler import Outcome, run_all
-from twinforge.build.tools import make_uv_context, uv_version
+from twinforge.build.tools import make_uv_context, uv_reference
 from twinforge.errors import StaleError, TwinforgeError
 from twinforge.events import Event, State
 from twinforge.lock.apt import apt_packages
@@ -139,10 +139,16 @@ def build_specs(workspace: Workspace, variants: Sequence[Variant]) -> tuple[Buil
     return tuple(specs)
 
 
+def _uv_name(variant: Variant) -> str:
+    """Return how uv for a variant's CPU is called among what builds share."""
+    return f"uv/{variant.cpu_arch}"
+
+
 def _contexts_of_the_engine(inputs: Inputs) -> dict[str, str]:
     """Return the named contexts as a build leaves them in the engine."""
-    contexts = {"uv": f"docker-image://twinforge/uv:{uv_version()}"}
+    contexts = {}
     for variant in inputs.variants:
+        contexts[_uv_name(variant)] = f"docker-image://{uv_reference(variant.cpu_arch)}"
         if isinstance(variant.base.source, Bootstrap):
             name = base_name(variant, None)
             digest = inputs.base_digest(variant).removeprefix("sha256:")
@@ -184,9 +190,14 @@ def build(
         for node in current.todo
         if isinstance(node.variant.base.source, Bootstrap)
     }
-    contexts["uv"] = make_uv_context(
-        workspace.cache_dir, workspace.images, driver=driver, env=workspace.child_environ
-    )
+    for variant in {_uv_name(node.variant): node.variant for node in current.todo}.values():
+        contexts[_uv_name(variant)] = make_uv_context(
+            workspace.cache_dir,
+            workspace.images,
+            driver=driver,
+            env=workspace.child_environ,
+            cpu_arch=variant.cpu_arch,
+        )
 
     def attempt(node: Node, cancelled: threading.Event) -> Made:
         try:
@@ -256,8 +267,9 @@ def _spec(inputs: Inputs, node: Node, shared: Mapping[str, str]) -> BuildSpec:
     workspace, variant = inputs.workspace, node.variant
     recipe = workspace.project.recipe(variant.recipe)
     staged = workspace.state_dir / "staged"
-    used = {base_name(variant, None), "uv"}
-    contexts = {name: value for name, value in shared.items() if name in used}
+    base = base_name(variant, None)
+    contexts = {base: shared[base]} if base in shared else {}
+    contexts["uv"] = shared[_uv_name(variant)]
     contexts["program"] = str(
         stage_program(
             workspace.root / recipe.program,
@@ -284,6 +296,7 @@ def _spec(inputs: Inputs, node: Node, shared: Mapping[str, str]) -> BuildSpec:
         labels={KEY_LABEL: node.key.hex},
         tags=(local_reference(workspace, variant, content_tag(node.key.hex)),),
         epoch=EPOCH,
+        platform=variant.platform,
     )
 
 

@@ -11,32 +11,48 @@ from twinforge.errors import ImpossibleError, UnknownError, UsageError
 from twinforge.events import Event, State
 from twinforge.model.rules import applies
 from twinforge.model.suggest import known_or_close
-from twinforge.registry.releases import read_release
+from twinforge.registry.releases import ReleasedVariant, read_release
 from twinforge.sagemaker.select import Origin, Selected, Wish, select_variant
 
 if TYPE_CHECKING:
     from twinforge.api.workspace import Workspace
     from twinforge.compat.facts import Use
     from twinforge.events import Listener
+    from twinforge.model.variant import Variant
     from twinforge.registry.releases import Release
 
-__all__ = ["Offer", "check_recipe", "narrow", "select", "select_all", "tell_choice"]
+__all__ = ["Offer", "as_released", "check_recipe", "narrow", "select", "select_all", "tell_choice"]
+
+_NOWHERE = "local.invalid"
+"""The registry that a variant is said to be in, to be chosen like one that was pushed.
+
+Source: RFC 2606: no host has such a name.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What an instance type gets: an image, or ``refusal``, which says why none."""
+    """What an instance type gets: an image, or ``refusal``, which says why none.
+
+    ``hint`` is what would work there instead.
+    """
 
     instance: str
     family: str
     selected: Selected | None
     refusal: str
+    hint: str = ""
 
     def as_json(self) -> dict[str, object]:
         """Return it as ``twinforge select --all --json`` prints it."""
         if self.selected is not None:
             return self.selected.as_json()
-        return {"instance": self.instance, "variant": None, "reason": self.refusal}
+        return {
+            "instance": self.instance,
+            "variant": None,
+            "reason": self.refusal,
+            "hint": self.hint,
+        }
 
 
 def select(  # noqa: PLR0913 - what, on what, for what and where, all by keyword
@@ -81,7 +97,7 @@ def select(  # noqa: PLR0913 - what, on what, for what and where, all by keyword
 
 
 def narrow(workspace: Workspace, recipe: str, instance: str, *, use: Use, wish: Wish) -> Wish:
-    """Add to a wish the order of the matrix, and what it says under ``serves``."""
+    """Add to a wish what the matrix declares: its variants, and what it says under ``serves``."""
     variants = [v for v in workspace.project.variants if v.recipe == recipe]
     serving = [
         rule
@@ -92,6 +108,24 @@ def narrow(workspace: Workspace, recipe: str, instance: str, *, use: Use, wish: 
         wish,
         order=tuple(variant.slug for variant in variants),
         serving=tuple(v.slug for v in variants for rule in serving if applies(rule, v.words)),
+        declared=tuple(map(as_released, variants)),
+    )
+
+
+def as_released(variant: Variant) -> ReleasedVariant:
+    """Write a variant down as if it had been pushed, which is what can be chosen from."""
+    digest = "sha256:" + "0" * 64
+    return ReleasedVariant(
+        slug=variant.slug,
+        version=variant.version,
+        accelerator=variant.accelerator.name,
+        cuda=variant.accelerator.cuda,
+        cpu_arch=variant.cpu_arch,
+        key="",
+        image_id="",
+        tags=(variant.tag,),
+        aliases=(),
+        digests={f"{_NOWHERE}/{variant.recipe}": digest},
     )
 
 
@@ -122,7 +156,7 @@ def select_all(  # noqa: PLR0913 - as ``select``
                 wish=wish,
             )
         except (ImpossibleError, UnknownError) as error:
-            offers.append(Offer(machine.name, machine.family, None, error.message))
+            offers.append(Offer(machine.name, machine.family, None, error.message, error.hint))
         else:
             offers.append(Offer(machine.name, machine.family, chosen, ""))
     return tuple(offers)

@@ -83,6 +83,7 @@ class Inputs:
             program=self.program(variant.recipe),
             runtime=self.runtime if self.has_runtime(variant.recipe) else (),
             uv_version=uv_version(),
+            cpu_arch=variant.cpu_arch,
         )
 
     def keys(self) -> dict[str, ContentKey]:

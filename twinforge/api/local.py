@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from twinforge.api import building
-from twinforge.api.choosing import check_recipe, narrow, tell_choice
+from twinforge.api.choosing import as_released, check_recipe, narrow, tell_choice
 from twinforge.compat.instances import find_instance
 from twinforge.errors import UsageError
 from twinforge.events import Event, State
-from twinforge.registry.releases import Release, ReleasedVariant
+from twinforge.registry.releases import Release
 from twinforge.sagemaker.local.batch import check_transform
 from twinforge.sagemaker.local.docker_desk import open_desk
 from twinforge.sagemaker.local.endpoint import check_serving, serving
@@ -47,11 +47,6 @@ if TYPE_CHECKING:
 __all__ = ["Chosen", "choose", "job_name", "means_of", "serve", "state_of", "train", "transform"]
 
 POLL_S = 0.2
-_NOWHERE = "local.invalid"
-"""The registry that a variant is said to be in, to be chosen like one that was pushed.
-
-Source: RFC 2606: no host has such a name.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +104,7 @@ def choose(  # noqa: PLR0913 - what, on what and for what, all by keyword
     """
     check_recipe(workspace, recipe)
     variants = {v.slug: v for v in workspace.project.variants if v.recipe == recipe}
-    release = Release(recipe, tuple(_as_released(variant) for variant in variants.values()))
+    release = Release(recipe, tuple(as_released(variant) for variant in variants.values()))
     narrowed = narrow(workspace, recipe, instance, use=use, wish=wish or Wish())
     with workspace.own_data():
         selected = select_variant(release, instance, use=use, wish=narrowed)
@@ -228,19 +223,3 @@ def _limits(workspace: Workspace, means: LocalMeans, node: str, instance: str) -
     for note in found.notes:
         workspace.listener(Event(means.stage, node, State.NOTE, note))
     return found
-
-
-def _as_released(variant: Variant) -> ReleasedVariant:
-    """Write a variant down as if it had been pushed, which is what can be chosen from."""
-    digest = "sha256:" + "0" * 64
-    return ReleasedVariant(
-        slug=variant.slug,
-        version=variant.version,
-        accelerator=variant.accelerator.name,
-        cuda=variant.accelerator.cuda,
-        key="",
-        image_id="",
-        tags=(variant.tag,),
-        aliases=(),
-        digests={f"{_NOWHERE}/{variant.recipe}": digest},
-    )

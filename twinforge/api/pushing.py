@@ -164,6 +164,7 @@ def _release(part: RecipePush, pushed: Sequence[Pushed]) -> Release:
                 version=node.variant.version,
                 accelerator=node.variant.accelerator.name,
                 cuda=node.variant.accelerator.cuda,
+                cpu_arch=node.variant.cpu_arch,
                 key=node.key.hex,
                 image_id=node.image_id,
                 tags=item.tags,

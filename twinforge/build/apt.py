@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from twinforge.build.bases import make_base
 from twinforge.build.bootstrap import proxy_environ
-from twinforge.engine.images import Images
+from twinforge.engine.images import FOREIGN, Images
 from twinforge.errors import LockError, MissingToolError, TwinforgeError
 from twinforge.events import Event, State
 from twinforge.model.recipe import AptPackage
@@ -53,7 +53,7 @@ class ContainerApt:
     engine: Engine = field(kw_only=True)
     cache_dir: Path = field(kw_only=True)
     listener: Listener = field(kw_only=True)
-    _answers: dict[tuple[str, tuple[str, ...]], tuple[AptPackage, ...]] = field(
+    _answers: dict[tuple[str, str, tuple[str, ...]], tuple[AptPackage, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -77,29 +77,39 @@ class ContainerApt:
             locked=False,
         )
         words = tuple(sorted(str(package) for package in packages))
-        key = (base.reference, words)
-        if key not in self._answers and (reason := self._reason_not_to_ask(base)):
-            text = f"the Debian packages are not pinned: {reason}"
-            self.listener(Event("lock", variant.id, State.NOTE, text))
-            self._answers[key] = tuple(sorted(packages, key=str))
+        key = (base.reference, variant.platform, words)
+        if key not in self._answers and (reason := self._reason_not_to_ask(base, variant.platform)):
+            self._answers[key] = self._unpinned(variant, packages, reason)
         if key not in self._answers:
             text = f"asking apt on {base.name} for {' '.join(words)}"
             self.listener(Event("lock", variant.id, State.PROGRESS, text))
-            status, output = _ask(self.engine, base.reference, _SIMULATE, words)
-            if status:
+            status, output = _ask(self.engine, base.reference, variant.platform, _SIMULATE, words)
+            if status and FOREIGN in output:
+                reason = f"this engine runs no {variant.platform}"
+                self._answers[key] = self._unpinned(variant, packages, reason)
+            elif status:
                 raise _refusal(variant, packages, status, output)
-            self._answers[key] = parse_installed(output)
+            else:
+                self._answers[key] = parse_installed(output)
         return self._answers[key]
 
-    def _reason_not_to_ask(self, base: MadeBase) -> str:
+    def _unpinned(
+        self, variant: Variant, packages: Sequence[AptPackage], reason: str
+    ) -> tuple[AptPackage, ...]:
+        text = f"the Debian packages are not pinned: {reason}"
+        self.listener(Event("lock", variant.id, State.NOTE, text))
+        return tuple(sorted(packages, key=str))
+
+    def _reason_not_to_ask(self, base: MadeBase, platform: str) -> str:
         """Return why the engine can't run the base, or nothing; an image it lacks is pulled."""
         if base.is_made:
             return ""
         with Images(self.engine) as images:
-            if images.inspect(base.reference) is not None:
+            held = images.inspect(base.reference)
+            if held is not None and held.platform == platform:
                 return ""
             try:
-                images.pull(base.reference)
+                images.pull(base.reference, platform)
             except MissingToolError:
                 raise
             except TwinforgeError as error:
@@ -127,7 +137,9 @@ def parse_versions(output: str) -> dict[str, tuple[str, ...]]:
     return {name: tuple(found) for name, found in versions.items()}
 
 
-def _ask(engine: Engine, reference: str, script: str, words: Sequence[str]) -> tuple[int, str]:
+def _ask(
+    engine: Engine, reference: str, platform: str, script: str, words: Sequence[str]
+) -> tuple[int, str]:
     env = {**proxy_environ(engine.env), "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
     with Images(engine) as images:
         return images.run_command(
@@ -136,6 +148,7 @@ def _ask(engine: Engine, reference: str, script: str, words: Sequence[str]) -> t
             network="bridge",
             env=env,
             timeout_s=TIMEOUT_S,
+            platform=platform,
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from twinforge.build.buildkit import PLATFORM, secret_field
+from twinforge.build.buildkit import secret_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,7 +41,7 @@ def _target(spec: BuildSpec) -> dict[str, object]:
         "labels": {name: _literal(value) for name, value in spec.labels.items()},
         "tags": list(spec.tags),
         "secret": [_literal(secret_field(name, file)) for name, file in spec.secrets.items()],
-        "platforms": [PLATFORM],
+        "platforms": [spec.platform],
         "attest": _NO_ATTESTATIONS,
         "output": ["type=docker"],
     }

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from twinforge import process
 from twinforge.build.progress import BuildProgress, Failure
+from twinforge.engine.images import FOREIGN
 from twinforge.errors import BuildError
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from twinforge.engine.engine import Engine
 
 __all__ = ["BuildSpec", "Builder", "Buildx", "VariantFailedError", "build_argv", "secret_field"]
-
-PLATFORM = "linux/amd64"
-"""What locks are resolved for, whatever machine builds."""
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "FTP_PROXY", "ALL_PROXY")
 
@@ -42,6 +40,7 @@ class BuildSpec:
         labels: Added to those of the Dockerfile.
         tags: References that the image gets once it is complete.
         epoch: Its time, in seconds since 1970.
+        platform: What its lock is resolved for, whatever machine builds.
     """
 
     name: str
@@ -51,6 +50,7 @@ class BuildSpec:
     labels: Mapping[str, str]
     tags: tuple[str, ...]
     epoch: int
+    platform: str = "linux/amd64"
 
 
 class VariantFailedError(BuildError):
@@ -164,7 +164,13 @@ class Buildx:
             raise VariantFailedError(message, Failure("", 0, "cancelled", ""))
         if status:
             failure = progress.failure()
-            raise VariantFailedError(_failed_message(spec, failure), failure)
+            foreign = FOREIGN in f"{failure.message} {failure.output}"
+            hint = (
+                f"the builder runs no {spec.platform}: install an emulator for it (binfmt and QEMU) "
+                "on the engine's machine, or name a builder on such a machine with --builder"
+            )
+            message = _failed_message(spec, failure)
+            raise VariantFailedError(message, failure, hint=hint if foreign else "")
 
 
 def build_argv(
@@ -187,7 +193,7 @@ def build_argv(
     argv = [docker, "buildx", "build", "--progress=rawjson", "--provenance=false", "--sbom=false"]
     if builder:
         argv += ["--builder", builder]
-    argv += ["--platform", PLATFORM]
+    argv += ["--platform", spec.platform]
     if metadata is None:
         argv += ["--output", "type=cacheonly"]
     else:

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from twinforge.build.layout import Layout
     from twinforge.engine.images import Images
 
-__all__ = ["make_uv_context", "uv_version"]
+__all__ = ["make_uv_context", "uv_reference", "uv_version"]
 
-_ARCHITECTURE = "amd64"
+_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 _MODE = 0o755
 
 
@@ -39,7 +39,27 @@ def uv_version() -> str:
     return version("uv")
 
 
-def make_uv_context(cache_dir: Path, images: Images, *, driver: str, env: Mapping[str, str]) -> str:
+def uv_reference(cpu_arch: str) -> str:
+    """Return the reference of the image with uv for a CPU architecture.
+
+    >>> uv_reference("arm64").removeprefix(uv_reference("amd64"))
+    '-arm64'
+    """
+    return f"twinforge/uv:{uv_version()}{_suffix(cpu_arch)}"
+
+
+def _suffix(cpu_arch: str) -> str:
+    return "" if cpu_arch == "amd64" else f"-{cpu_arch}"
+
+
+def make_uv_context(
+    cache_dir: Path,
+    images: Images,
+    *,
+    driver: str,
+    env: Mapping[str, str],
+    cpu_arch: str = "amd64",
+) -> str:
     """Return the value of ``--build-context`` that gives a build the file ``/uv``.
 
     Args:
@@ -47,33 +67,35 @@ def make_uv_context(cache_dir: Path, images: Images, *, driver: str, env: Mappin
         images: Of the engine, which is given the image where it lacks it.
         driver: Of the builder; only ``docker`` sees the engine's images.
         env: For uv itself, where this machine's own can't run in an image.
+        cpu_arch: Of the images that are built.
 
     Raises:
-        CommandError: This is no x86-64 Linux, and the wheel of uv for one can't be had.
+        CommandError: This is no Linux on such a CPU, and the wheel of uv for one can't be had.
     """
-    layout = _layout(cache_dir / "tools" / f"uv-{uv_version()}", env)
+    folder = cache_dir / "tools" / f"uv-{uv_version()}{_suffix(cpu_arch)}"
+    layout = _layout(folder, env, cpu_arch)
     if driver != "docker":
         return f"oci-layout://{layout.folder.absolute()}@{layout.manifest_digest}"
-    reference = f"twinforge/uv:{uv_version()}"
+    reference = uv_reference(cpu_arch)
     image = images.inspect(reference)
     if image is None or image.layers != (layout.layer_digest,):
         images.load(stream_archive(layout, reference=reference))
     return f"docker-image://{reference}"
 
 
-def _program(scratch: Path, env: Mapping[str, str]) -> Path:
-    """Return a uv for x86-64 Linux: our own where it is one, else the one of the same version."""
-    own = Path(find_uv_bin())
-    if (sys.platform, platform.machine()) == ("linux", "x86_64"):
+def _program(scratch: Path, env: Mapping[str, str], cpu_arch: str) -> Path:
+    """Return a uv for Linux on a CPU: our own where it is one, else the one of the same version."""
+    own, machine = Path(find_uv_bin()), _MACHINES[cpu_arch]
+    if (sys.platform, platform.machine()) == ("linux", machine):
         return own
     target = scratch / "uv"
     argv = [str(own), "pip", "install", "--no-config", "--no-deps", "--only-binary", ":all:"]
-    argv += ["--python-platform", "x86_64-manylinux2014", "--target", str(target)]
+    argv += ["--python-platform", f"{machine}-manylinux2014", "--target", str(target)]
     process.run([*argv, f"uv=={uv_version()}"], env=env)
     return target / "bin" / "uv"
 
 
-def _layout(folder: Path, env: Mapping[str, str]) -> Layout:
+def _layout(folder: Path, env: Mapping[str, str], cpu_arch: str) -> Layout:
     try:
         return read_layout(folder)
     except FileNotFoundError:
@@ -81,13 +103,13 @@ def _layout(folder: Path, env: Mapping[str, str]) -> Layout:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".uv-") as name:
         scratch = Path(name)
         tar = scratch / "root.tar"
-        content = _program(scratch, env).read_bytes()
+        content = _program(scratch, env, cpu_arch).read_bytes()
         member = tarfile.TarInfo("uv")
         member.size, member.mode, member.mtime = len(content), _MODE, EPOCH
         with tarfile.open(tar, "w") as archive:
             archive.addfile(member, io.BytesIO(content))
         made = write_layout(
-            tar, scratch / "layout", architecture=_ARCHITECTURE, created_by="uv, from its wheel"
+            tar, scratch / "layout", architecture=cpu_arch, created_by="uv, from its wheel"
         )
         if not folder.exists():
             shutil.move(made.folder, folder)

@@ -89,7 +89,8 @@ def _show_all(session: Session, offers: tuple[Offer, ...], *, as_json: bool) -> 
         chosen = offer.selected
         variant = chosen.variant if chosen else "-"
         # The type's own name differs between the sizes of a family, and only it.
-        why = "; ".join(chosen.conditions) if chosen else offer.refusal
+        told = chosen.conditions if chosen else filter(None, (offer.refusal, offer.hint))
+        why = "; ".join(told)
         why = why.replace(offer.instance, f"ml.{offer.family}")
         size = offer.instance.rpartition(".")[2]
         rows.setdefault((f"ml.{offer.family}", variant, why), []).append(size)

@@ -53,6 +53,9 @@ def judge_python(build: FrameworkBuild, python: str) -> Judgement:
     """Whether there is a wheel for a Python."""
     if python in build.pythons:
         return FINE
+    if build.is_gone:
+        condition = f"the index has no wheel of {build}: bring one for Python {python} of your own"
+        return Judgement(Verdict.CONDITIONAL, (build.about["is_gone"],), (condition,))
     if not build.pythons:
         return Judgement.unknown(f"for which Pythons there are wheels of {build}")
     if build.requires_python:
@@ -64,9 +67,14 @@ def judge_python(build: FrameworkBuild, python: str) -> Judgement:
 
 
 def judge_cpu_arch(build: FrameworkBuild, cpu_arch: str) -> Judgement:
-    """Whether there is a wheel for a CPU architecture; the data looks at amd64 only."""
+    """Whether there is a wheel for a CPU architecture.
+
+    amd64 is looked at everywhere, so that what is there for another one only is not there for it.
+    """
     if cpu_arch in build.cpu_archs:
         return FINE
+    if build.cpu_archs and cpu_arch == "amd64":
+        return _NO
     return Judgement.unknown(f"whether there is a wheel of {build} for {cpu_arch}")
 
 

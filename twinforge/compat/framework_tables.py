@@ -44,7 +44,8 @@ class BuildRecord(Sourced):
     """Versions of one package that were built alike.
 
     ``local`` is the local part of their version (``2.5.1+cu121``); ``index`` a key of the file's
-    ``indexes``, empty for the default one. What no source gives is left out.
+    ``indexes``, empty for the default one. What no source gives is left out. Of what ``is_gone`` the
+    index has no wheel any more: what is known comes from elsewhere.
     """
 
     told_by: ClassVar[tuple[str, ...]] = ("device", "package", "extras", "index", "local")
@@ -65,6 +66,7 @@ class BuildRecord(Sourced):
     compute_capabilities: list[DottedText] = Field(default_factory=list)
     compute_capability_min: DottedText | None = None
     ptx: DottedText | None = None
+    is_gone: bool = False
 
     @model_validator(mode="after")
     def _only_cuda_builds_have_cuda(self) -> Self:

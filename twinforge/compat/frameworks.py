@@ -58,6 +58,7 @@ class FrameworkBuild:
         ptx: The newest for which it holds PTX, which newer GPUs compile when it is loaded.
         glibc: The oldest glibc that its wheels are for.
         cpu_archs: Those that there are wheels for.
+        is_gone: Whether the index has no wheel of it any more.
     """
 
     framework: str
@@ -77,6 +78,7 @@ class FrameworkBuild:
     ptx: Dotted | None
     glibc: Dotted | None
     cpu_archs: tuple[str, ...]
+    is_gone: bool
     about: Mapping[str, Fact]
     """Facts by the attribute that they are about; every attribute that is known has one."""
 
@@ -160,6 +162,7 @@ def _build(table: FrameworkTable, record: BuildRecord, version: str) -> Framewor
         ptx=_dotted(record.ptx),
         glibc=_dotted(record.glibc),
         cpu_archs=tuple(record.cpu_archs),
+        is_gone=record.is_gone,
         about=MappingProxyType(dict(_facts(table, record, version))),
     )
 
@@ -195,6 +198,7 @@ def _facts(table: FrameworkTable, record: BuildRecord, version: str) -> Iterator
             f"{name} needs compute capability {record.compute_capability_min}"
         ),
         "ptx": f"{name} holds PTX for compute capability {record.ptx}",
+        "is_gone": f"the index has no wheel of {name}",
     }
     for field, text in said.items():
         if getattr(record, field):

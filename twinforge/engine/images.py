@@ -31,6 +31,8 @@ __all__ = ["Image", "Images"]
 TIMEOUT_S = 300
 CHUNK_BYTES = 1 << 20
 PLATFORM = "linux/amd64"
+FOREIGN = "exec format error"
+"""What a container of another CPU architecture ends with where nothing emulates it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Image:
         layers: Diff ids from the lowest layer up: digests of the unpacked layers.
         created: As the configuration has it (RFC 3339); empty where it has none.
         config: The raw ``Config`` (Cmd, Entrypoint, Env, ...).
+        platform: What it is for, such as ``linux/amd64``.
     """
 
     id: str
@@ -54,6 +57,7 @@ class Image:
     layers: tuple[str, ...]
     created: str
     config: Mapping[str, Any] = field(repr=False)
+    platform: str = PLATFORM
 
 
 class Images:
@@ -140,14 +144,14 @@ class Images:
                 if error.status_code != HTTPStatus.NOT_FOUND:
                     raise
 
-    def pull(self, reference: str) -> None:
+    def pull(self, reference: str, platform: str = PLATFORM) -> None:
         """Fetch an image from its registry, with the credentials that ``docker login`` stored.
 
         Raises:
             TwinforgeError: The registry does not answer, or does not have it.
         """
         with self._asking(f"pulling '{reference}'") as client:
-            client.images.pull(reference, platform=PLATFORM)
+            client.images.pull(reference, platform=platform)
 
     def load(self, archive: Path | Iterable[bytes]) -> None:
         """Load the images of an archive (``docker save``, or an OCI layout), packed or not."""
@@ -183,6 +187,7 @@ class Images:
         env: Mapping[str, str] | None = None,
         mounts: Mapping[Path, str] | None = None,
         timeout_s: int = 60,
+        platform: str = "",
     ) -> tuple[int, str]:
         """Run a program in a new container and return its status and all that it printed.
 
@@ -193,6 +198,7 @@ class Images:
             env: Further variables.
             mounts: Folders or files of the engine's machine, read-only, by where they appear.
             timeout_s: After this many seconds the container is killed.
+            platform: Of the image, where the engine may hold it for several.
 
         Raises:
             TwinforgeError: It could not be started, or took too long.
@@ -206,6 +212,7 @@ class Images:
                 command=list(argv[1:]),
                 environment=dict(env or {}),
                 host_config=api.create_host_config(binds=binds, network_mode=network),
+                platform=platform or None,
             )["Id"]
             try:
                 api.start(container)
@@ -274,4 +281,5 @@ def _image(found: Mapping[str, Any]) -> Image:
         layers=tuple((found.get("RootFS") or {}).get("Layers") or ()),
         created=found.get("Created") or "",
         config=config,
+        platform=f"{found.get('Os') or 'linux'}/{found.get('Architecture') or 'amd64'}",
     )

@@ -14,6 +14,7 @@ from twinforge.lock.resolver import AptSource, Conflict, Resolved, Resolver, Tar
 from twinforge.lock.siblings import resolve_siblings
 from twinforge.model.merge import variant_recipe
 from twinforge.model.recipe import Twin
+from twinforge.model.variant import ARCH_AXIS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -62,20 +63,26 @@ def lock_recipe(  # noqa: PLR0913 - a lock is decided by all of these, and all a
     Raises:
         LockError: There is no answer, or none with parity; it names the requirement in the way.
     """
-    known_apt: dict[tuple[str, tuple[AptPackage, ...]], tuple[AptPackage, ...]] = {}
+    known_apt: dict[tuple[str, str, tuple[AptPackage, ...]], tuple[AptPackage, ...]] = {}
     locked: dict[str, VariantLock] = {}
+    elsewhere: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
     for siblings in sibling_groups(variants):
+        alike = tuple(pair for pair in siblings[0].siblings_key if pair[0] != ARCH_AXIS)
+        # what was never locked takes the versions of another CPU architecture, as far as they exist
+        same = {one.slug: elsewhere[alike] for one in siblings} if alike in elsewhere else {}
         found = resolve_siblings(
             recipe,
             siblings,
             target_of(siblings, glibc),
             resolver=resolver,
-            preferences=_preferences(recipe, siblings, previous, upgrade),
+            preferences=_preferences(recipe, siblings, previous, upgrade) or same,
         )
+        versions = {one.name: one.version for wheels in found.values() for one in wheels}
+        elsewhere.setdefault(alike, versions)
         group = []
         for variant in siblings:
             wanted = apt_packages(recipe, variant)
-            key = (variant.base.name, wanted)
+            key = (variant.base.name, variant.cpu_arch, wanted)
             if key not in known_apt:
                 closure = apt.closure(variant, wanted) if wanted else ()
                 known_apt[key] = tuple(sorted(closure, key=str))
@@ -101,7 +108,7 @@ def target_of(siblings: Sequence[Variant], glibc: Callable[[Variant], str]) -> T
     With a target each, a package could have another wheel per sibling at the same version.
     """
     oldest = min((glibc(one) for one in siblings), key=_as_numbers)
-    return Target(siblings[0].python, oldest)
+    return Target(siblings[0].python, oldest, siblings[0].cpu_arch)
 
 
 def _as_numbers(version: str) -> tuple[int, ...]:

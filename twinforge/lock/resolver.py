@@ -24,16 +24,26 @@ OLDEST_PYTHON = (3, 6)
 """The first CPython that uv resolves for: it refuses those before, whatever wheels there are."""
 
 
+_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What wheels must fit: CPython ``3.11`` on x86-64 Linux whose glibc is ``2.36``."""
+    """What wheels must fit: CPython ``3.11`` on Linux for ``amd64`` whose glibc is ``2.36``."""
 
     python: str
     glibc: str
+    cpu_arch: str = "amd64"
+
+    @property
+    def machine(self) -> str:
+        """The CPU architecture as tags of wheels write it: ``x86_64``."""
+        return _MACHINES[self.cpu_arch]
 
     def __str__(self) -> str:
         """Return it in words, for messages."""
-        return f"Python {self.python} on x86-64 Linux with glibc {self.glibc}"
+        cpu = self.machine.replace("_", "-")
+        return f"Python {self.python} on {cpu} Linux with glibc {self.glibc}"
 
 
 @dataclass(frozen=True, slots=True)

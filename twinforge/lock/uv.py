@@ -59,7 +59,7 @@ _KEPT = frozenset(
 _CREDENTIAL = re.compile(r"UV_INDEX_[A-Z0-9_]+_(USERNAME|PASSWORD)")
 _IN_URL = re.compile(r"(?<=://)[^/@\s]+@")
 _GLIBC_MINORS = (17, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40)
-_OLDEST_MANYLINUX = 5
+_OLDEST_MANYLINUX = {"x86_64": 5, "aarch64": 17}
 _LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 _NO_SOLUTION = 1
 _ANNOTATION = re.compile(r"^\s+# from (?P<url>\S+)$", re.MULTILINE)
@@ -172,11 +172,11 @@ def index_name(url: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", urlsplit(url).netloc.rpartition("@")[2].lower()).strip("-")
 
 
-def platform(glibc: str) -> str:
-    """Return uv's name for x86-64 Linux with this glibc, or the newest older one that it knows.
+def platform(glibc: str, machine: str = "x86_64") -> str:
+    """Return uv's name for Linux with this glibc, or the newest older one that it knows.
 
-    >>> platform("2.36"), platform("2.27"), platform("2.99")
-    ('x86_64-manylinux_2_36', 'x86_64-manylinux_2_17', 'x86_64-manylinux_2_40')
+    >>> platform("2.36"), platform("2.27"), platform("2.99", "aarch64")
+    ('x86_64-manylinux_2_36', 'x86_64-manylinux_2_17', 'aarch64-manylinux_2_40')
 
     Raises:
         LockError: It is older than any that wheels are made for.
@@ -186,7 +186,7 @@ def platform(glibc: str) -> str:
     if major != "2" or not known:
         message = f"there are no wheels for glibc {glibc}; the oldest is 2.{_GLIBC_MINORS[0]}"
         raise LockError(message, hint="use a base with a newer glibc")
-    return f"x86_64-manylinux_2_{known[-1]}"
+    return f"{machine}-manylinux_2_{known[-1]}"
 
 
 def wheel_tags(target: Target) -> tuple[Tag, ...]:
@@ -197,11 +197,12 @@ def wheel_tags(target: Target) -> tuple[Tag, ...]:
     major, minor = (int(part) for part in target.python.split(".")[:2])
     newest = int(platform(target.glibc).rpartition("_")[2])
     platforms = []
-    for number in range(newest, _OLDEST_MANYLINUX - 1, -1):
-        platforms.append(f"manylinux_2_{number}_x86_64")
+    oldest = _OLDEST_MANYLINUX[target.machine]
+    for number in range(newest, oldest - 1, -1):
+        platforms.append(f"manylinux_2_{number}_{target.machine}")
         if number in _LEGACY:
-            platforms.append(f"{_LEGACY[number]}_x86_64")
-    platforms.append("linux_x86_64")
+            platforms.append(f"{_LEGACY[number]}_{target.machine}")
+    platforms.append(f"linux_{target.machine}")
     interpreter = f"cp{major}{minor}"
     return (
         *cpython_tags((major, minor), [interpreter], platforms),
@@ -224,7 +225,7 @@ def _argv(target: Target) -> list[str]:
         *("--overrides", "overrides.txt"),
         *("--output-file", "pylock.toml"),
         *("--python-version", target.python),
-        *("--python-platform", platform(target.glibc)),
+        *("--python-platform", platform(target.glibc, target.machine)),
         *("--only-binary", ":all:"),
         # Any interpreter will do, since the target says everything; without this one uv would look
         # for another on PATH and, finding none, download it.

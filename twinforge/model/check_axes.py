@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from twinforge.model.alias import PLACEHOLDERS
 from twinforge.model.suggest import known_or_close
+from twinforge.model.variant import ARCH_AXIS, ARCHITECTURES
 from twinforge.yamlfile import show_value
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def check_axes(
             if value in values[:index]:
                 message = f"{show_value(value)} is listed twice"
                 yield source.problem(message, "axes", name, index)
-    for name in ("python", "accelerator"):
+    for name in ("python", "accelerator", ARCH_AXIS):
         for index, value in enumerate(axes.get(name, ())):
             if message := value_problem(name, value, accelerators):
                 yield source.problem(message, "axes", name, index)
@@ -60,4 +61,7 @@ def value_problem(axis: str, value: str, accelerators: Sequence[str] | None) -> 
     if axis == "accelerator" and accelerators is not None and value not in accelerators:
         close = known_or_close(value, accelerators)
         return f"the accelerator {show_value(value)} is not declared{close}"
+    if axis == ARCH_AXIS and value not in ARCHITECTURES:
+        close = known_or_close(value, ARCHITECTURES)
+        return f"{show_value(value)} is no CPU architecture{close}"
     return ""

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from twinforge.errors import Problem
 from twinforge.model.cells import Cell, Cells, Family
+from twinforge.model.matrix import Bootstrap
 from twinforge.model.naming import Naming
 from twinforge.model.rules import applies
 from twinforge.model.suggest import known_or_close
-from twinforge.model.variant import Excluded, Variant, slug_of
+from twinforge.model.variant import ARCH_AXIS, ARCHITECTURES, Excluded, Variant, slug_of
 from twinforge.yamlfile import show_value, show_where
 
 if TYPE_CHECKING:
@@ -96,6 +97,9 @@ class _Run:
             if base is None:
                 self._report_baseless(family, cell, os)
                 continue
+            if isinstance(base.source, Bootstrap) and values.get(ARCH_AXIS) in ARCHITECTURES[1:]:
+                self._report_foreign(family, cell, base)
+                continue
             self.words.append(cell.words)
             yield Variant(
                 family.name,
@@ -169,6 +173,18 @@ class _Run:
                 self._shelved.add(id(shelf))
                 return shelf
         return None
+
+    def _report_foreign(self, family: Family, cell: Cell, base: Base) -> None:
+        arch = dict(cell.values)[ARCH_AXIS]
+        if (base.os, arch) in self.baseless:
+            return
+        self.baseless.add((base.os, arch))
+        name = f"{family.name}/{slug_of(cell.values)}"
+        message = (
+            f"a bootstrapped base is for {ARCHITECTURES[0]} only, and {show_value(name)} would stand "
+            f"on it; give it a base with an image, or exclude {arch} on os {show_value(base.os)}"
+        )
+        self.report(base.place, ("bases", base.name), message)
 
     def _report_baseless(self, family: Family, cell: Cell, os: str) -> None:
         cuda = cell.accelerator.cuda

@@ -12,7 +12,13 @@ if TYPE_CHECKING:
     from twinforge.model.place import Place
     from twinforge.model.recipe import Override, Shelf
 
-__all__ = ["Excluded", "Variant", "slug_of", "words_of"]
+__all__ = ["ARCHITECTURES", "ARCH_AXIS", "Excluded", "Variant", "slug_of", "words_of"]
+
+ARCH_AXIS = "arch"
+"""The axis of CPU architectures; a matrix without it is for the first of them."""
+
+ARCHITECTURES = ("amd64", "arm64")
+"""Its values, as OCI names them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,16 @@ class Variant:
     derived: tuple[tuple[str, str], ...] = ()
     overrides: tuple[Override, ...] = ()
     shelf: Shelf | None = None
+
+    @property
+    def cpu_arch(self) -> str:
+        """The CPU architecture that it is for: ``amd64`` or ``arm64``."""
+        return dict(self.values).get(ARCH_AXIS, ARCHITECTURES[0])
+
+    @property
+    def platform(self) -> str:
+        """The same as engines and registries write it: ``linux/amd64``."""
+        return f"linux/{self.cpu_arch}"
 
     @property
     def slug(self) -> str:

@@ -50,6 +50,7 @@ class ReleasedVariant:
         tags: The immutable tags: version tag and content tag.
         aliases: The tags that may move.
         digests: Digest of the manifest by ``host/repository``.
+        cpu_arch: ``amd64`` or ``arm64``.
     """
 
     slug: str
@@ -61,6 +62,7 @@ class ReleasedVariant:
     tags: tuple[str, ...]
     aliases: tuple[str, ...]
     digests: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    cpu_arch: str = "amd64"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class _VariantFile(BaseModel):
     tags: list[str]
     aliases: list[str]
     digests: dict[str, str]
+    cpu_arch: Literal["amd64", "arm64"] = "amd64"
 
 
 class _ReleaseFile(BaseModel):
@@ -137,6 +140,7 @@ def read_release(root: Path, recipe: str) -> Release | None:
                 tags=tuple(found.tags),
                 aliases=tuple(found.aliases),
                 digests=MappingProxyType(dict(sorted(found.digests.items()))),
+                cpu_arch=found.cpu_arch,
             )
             for slug, found in sorted(file.variants.items())
         ),
@@ -195,6 +199,7 @@ def _dump(release: Release) -> str:
                 "tags": list(variant.tags),
                 "aliases": list(variant.aliases),
                 "digests": dict(sorted(variant.digests.items())),
+                **({"cpu_arch": variant.cpu_arch} if variant.cpu_arch != "amd64" else {}),
             }
             for variant in sorted(release.variants, key=lambda variant: variant.slug)
         },

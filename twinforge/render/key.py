@@ -42,13 +42,14 @@ class ContentKey:
         return tuple(sorted(n for n in names if self.parts.get(n) != parts.get(n)))
 
 
-def content_key(
+def content_key(  # noqa: PLR0913 - all that decides an image, by keyword
     files: Mapping[str, str],
     *,
     base_digest: str,
     program: tuple[ProgramFile, ...],
     uv_version: str,
     runtime: tuple[ProgramFile, ...] = (),
+    cpu_arch: str = "amd64",
 ) -> ContentKey:
     """Return the key of an image.
 
@@ -58,6 +59,7 @@ def content_key(
         program: All files of the program.
         uv_version: Of the uv that installs the wheels: it writes their metadata.
         runtime: All files of the built-in runtime, where the image has it.
+        cpu_arch: Of the image.
     """
     layers = {name: text for name, text in files.items() if name.startswith("layers/")}
     contents: dict[str, object] = {
@@ -70,6 +72,8 @@ def content_key(
     }
     if runtime:
         contents["runtime"] = _files(runtime)
+    if cpu_arch != "amd64":
+        contents["arch"] = cpu_arch
     parts = {name: _sha256(value) for name, value in contents.items()}
     return ContentKey(_sha256(parts), parts)
 

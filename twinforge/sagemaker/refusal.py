@@ -12,6 +12,7 @@ from twinforge.errors import ImpossibleError, UnknownError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from twinforge.compat.instances import InstanceType
     from twinforge.compat.question import Answer, Change, Question
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["Judged", "refusal"]
 
 _CHANGES = 5
+_SHOWN = 2
+"""How many variants that could be pushed are named."""
 _OTHER_CUDA, _ASKED_FOR, _OTHER_MACHINE, _NOTHING = range(4)
 """How far a variant is from being chosen, nearest first."""
 
@@ -38,7 +41,12 @@ class Judged:
 
 
 def refusal(
-    recipe: str, machine: InstanceType, judged: Sequence[Judged], *, has_cpu_image: bool
+    recipe: str,
+    machine: InstanceType,
+    judged: Sequence[Judged],
+    *,
+    cpu_archs: AbstractSet[str],
+    unpushed: Sequence[str] = (),
 ) -> UnknownError | ImpossibleError:
     """Return the error for a release of which nothing runs on an instance type.
 
@@ -49,7 +57,8 @@ def refusal(
         recipe: Whose release it is.
         machine: The instance type.
         judged: All variants that came into question, at least one; none of them works.
-        has_cpu_image: Whether the release has an image without CUDA, wished for or not.
+        cpu_archs: Those that the release has an image without CUDA for, wished for or not.
+        unpushed: Variants that are declared and not pushed, and would run there, best first.
     """
     near: dict[Question, tuple[Change, ...]] = {}
     for one in judged:
@@ -60,7 +69,9 @@ def refusal(
             )
     best = min(judged, key=lambda one: _distance(one, near[one.question]))
     answer, slug = best.answer, best.variant.slug
-    hint = "; ".join(_advice(best, near[best.question], machine, has_cpu_image=has_cpu_image))
+    hint = "; ".join(
+        [*_to_push(recipe, unpushed), *_advice(best, near[best.question], machine, cpu_archs)]
+    )
     why = f"the nearest is '{slug}', but {_why_not(best)}"
     if answer.verdict is Verdict.UNKNOWN:
         message = f"it is not known whether '{recipe}' runs on {machine.name}: {why}"
@@ -90,15 +101,26 @@ def _of_image(question: Question, near: Sequence[Change]) -> Iterator[Change]:
     return (change for change in near if change.question.instances == question.instances)
 
 
+def _to_push(recipe: str, unpushed: Sequence[str]) -> Iterator[str]:
+    """Yield which declared variants would run there if they were pushed."""
+    if not unpushed:
+        return
+    shown = " and ".join(f"'{slug}'" for slug in unpushed[:_SHOWN])
+    more = f" and {len(unpushed) - _SHOWN} more" if len(unpushed) > _SHOWN else ""
+    verb = "are" if len(unpushed) > 1 else "is"
+    command = f"`twinforge push {recipe}/{unpushed[0]}`"
+    yield f"{shown}{more} {verb} declared and would run there: {command}"
+
+
 def _advice(
-    one: Judged, near: Sequence[Change], machine: InstanceType, *, has_cpu_image: bool
+    one: Judged, near: Sequence[Change], machine: InstanceType, cpu_archs: AbstractSet[str]
 ) -> Iterator[str]:
     """Yield what would work: another image, the image elsewhere, the CPU image all the same."""
     asked = one.question
     image = next(_of_image(asked, near), None)
     if image is not None and image.question.cpu_arch != asked.cpu_arch:
         arch = image.question.cpu_arch
-        yield f"an {arch} image would run there, and images are built for {asked.cpu_arch}"
+        yield f"an {arch} image would run there (the axis `arch` of the matrix), this is {asked.cpu_arch}"
     elif image is not None:
         changed = " and ".join(image.texts)
         yield f"an image with {changed} would run there{_on_condition(image)}"
@@ -108,7 +130,7 @@ def _advice(
     if moved is not None:
         others = " and ".join(sorted(set(moved.question.instances) - set(asked.instances)))
         yield f"the nearest would run on {others}{_on_condition(moved)}"
-    if has_cpu_image and machine.cpu_arch == asked.cpu_arch and machine.accelerator != "none":
+    if machine.cpu_arch in cpu_archs and machine.accelerator != "none":
         yield "the CPU image can be asked for by accelerator 'cpu'; it leaves the accelerator unused"
 
 

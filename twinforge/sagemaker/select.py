@@ -22,7 +22,7 @@ from twinforge.model.reference import Digest, Reference
 from twinforge.sagemaker.refusal import Judged, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from twinforge.compat.instances import InstanceType
     from twinforge.model.matrix import Registry
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Origin", "Selected", "Wish", "region_of", "select_variant"]
 
-_CPU_ARCH = "amd64"
-"""What images are built for."""
 _ECR_HOST = re.compile(
     r"[0-9]{12}\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)"
 )
@@ -47,6 +45,8 @@ class Wish:
     variants that work equally well; what it lacks comes after, in the order of the release.
     ``serving`` holds the slugs that the matrix declares for the instance: others are not chosen
     unless ``accelerator`` or ``variant`` names them, and these have to work all the same.
+    ``declared`` is all that the matrix declares, as if it were pushed: what of it would work is told
+    where nothing that is released does.
     """
 
     accelerator: str = ""
@@ -54,6 +54,7 @@ class Wish:
     values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     order: tuple[str, ...] = ()
     serving: tuple[str, ...] = ()
+    declared: tuple[ReleasedVariant, ...] = ()
 
     @property
     def is_named(self) -> bool:
@@ -166,14 +167,15 @@ def select_variant(
     wish = wish or Wish()
     machine = find_instance(instance)
     judged = [_judge(machine, variant, use, wish) for variant in _wished(release, wish)]
-    working = [
-        (one.variant, one.answer)
-        for one in judged
-        if one.answer.verdict in {Verdict.WORKS, Verdict.CONDITIONAL}
-    ]
+    working = list(_working(judged))
     if not working:
-        has_cpu_image = not all(variant.cuda for variant in release.variants)
-        raise refusal(release.recipe, machine, judged, has_cpu_image=has_cpu_image)
+        raise refusal(
+            release.recipe,
+            machine,
+            judged,
+            cpu_archs={one.cpu_arch for one in release.variants if not one.cuda},
+            unpushed=_unpushed(release, machine, use, wish),
+        )
     best, answer = min(working, key=lambda pair: _rank(pair[0], pair[1], wish.order))
     name, digest = _place(release.recipe, best, origin or Origin())
     return Selected(
@@ -212,7 +214,9 @@ def _wished(release: Release, wish: Wish) -> tuple[ReleasedVariant, ...]:
     if not found:
         known = ", ".join(variant.slug for variant in release.variants) or "none"
         message = f"no released variant of '{release.recipe}' is {_told(wish)}"
-        raise UsageError(message, hint=f"released variants: {known}")
+        others = ", ".join(one.slug for one in wish.declared if _matches(one, wish))
+        push = f"; declared and not pushed: {others}" if others else ""
+        raise UsageError(message, hint=f"released variants: {known}{push}")
     if not wish.serving or wish.accelerator or wish.variant:
         return found
     serving = tuple(variant for variant in found if variant.slug in wish.serving)
@@ -221,6 +225,21 @@ def _wished(release: Release, wish: Wish) -> tuple[ReleasedVariant, ...]:
         message = f"the matrix lets {declared} serve this, and none of it is released"
         raise UsageError(message, hint="push it, or change `serves` in matrix.yaml")
     return serving
+
+
+def _working(judged: Iterable[Judged]) -> Iterator[tuple[ReleasedVariant, Answer]]:
+    for one in judged:
+        if one.answer.verdict in {Verdict.WORKS, Verdict.CONDITIONAL}:
+            yield one.variant, one.answer
+
+
+def _unpushed(release: Release, machine: InstanceType, use: Use, wish: Wish) -> tuple[str, ...]:
+    """Return what is declared, was not pushed and would work, best first."""
+    pushed = {variant.slug for variant in release.variants}
+    others = [one for one in wish.declared if one.slug not in pushed and _matches(one, wish)]
+    judged = (_judge(machine, variant, use, wish) for variant in others)
+    ranked = sorted(_working(judged), key=lambda pair: _rank(pair[0], pair[1], wish.order))
+    return tuple(variant.slug for variant, _ in ranked)
 
 
 def _matches(variant: ReleasedVariant, wish: Wish) -> bool:
@@ -244,7 +263,7 @@ def _told(wish: Wish) -> str:
 def _judge(machine: InstanceType, variant: ReleasedVariant, use: Use, wish: Wish) -> Judged:
     question = Question(
         cuda=variant.cuda,
-        cpu_arch=_CPU_ARCH,
+        cpu_arch=variant.cpu_arch,
         instances=(machine.name,),
         use=use,
         device="cuda" if variant.cuda else "cpu",

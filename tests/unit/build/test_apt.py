@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
@@ -49,6 +50,11 @@ E: No packages found
 """
 
 
+@dataclass(frozen=True)
+class FakeImage:
+    platform: str
+
+
 class FakeImages:
     """Answers each question with the next of ``answers`` and remembers it."""
 
@@ -56,6 +62,7 @@ class FakeImages:
     asked: list[dict[str, Any]]
     held: list[str]
     reachable: list[str]
+    platform: str
 
     def __init__(self, engine: Engine) -> None:
         assert engine is ENGINE
@@ -66,10 +73,11 @@ class FakeImages:
     def __exit__(self, *details: object) -> None:
         del details
 
-    def inspect(self, reference: str) -> str | None:
-        return reference if reference in self.held else None
+    def inspect(self, reference: str) -> FakeImage | None:
+        return FakeImage(self.platform) if reference in self.held else None
 
-    def pull(self, reference: str) -> None:
+    def pull(self, reference: str, platform: str) -> None:
+        type(self).platform = platform
         if reference not in self.reachable:
             message = f"pulling '{reference}': no such host"
             raise TwinforgeError(message)
@@ -86,6 +94,7 @@ class FakeImages:
 def images(monkeypatch: pytest.MonkeyPatch) -> type[FakeImages]:
     FakeImages.answers, FakeImages.asked = [], []
     FakeImages.held, FakeImages.reachable = ["ubuntu:22.04"], []
+    FakeImages.platform = "linux/amd64"
     monkeypatch.setattr(room, "Images", FakeImages)
     return FakeImages
 
@@ -189,3 +198,30 @@ def test_packages_on_an_image_that_no_registry_has_stay_as_asked_for_and_that_is
     assert images.asked == []
     text = "the Debian packages are not pinned: pulling 'ubuntu:22.04': no such host"
     assert events == [Event("lock", VARIANT.id, State.NOTE, text)]
+
+
+ARM = replace(VARIANT, values=(*VARIANT.values, ("arch", "arm64")))
+
+
+def test_apt_is_asked_on_an_image_for_the_cpu_of_the_variant(
+    images: type[FakeImages], apt: ContainerApt
+) -> None:
+    images.reachable = ["ubuntu:22.04"]
+    images.answers = [(0, SIMULATED), (0, "")]
+    assert apt.closure(VARIANT, [AptPackage("git")]) == parse_installed(SIMULATED)
+    assert apt.closure(ARM, [AptPackage("git")]) == ()
+    assert [asked["platform"] for asked in images.asked] == ["linux/amd64", "linux/arm64"]
+    # the engine held it for amd64 only
+    assert images.platform == "linux/arm64"
+
+
+def test_an_engine_without_an_emulator_leaves_the_packages_as_asked_for(
+    images: type[FakeImages], tmp_path: Path
+) -> None:
+    images.reachable = ["ubuntu:22.04"]
+    images.answers = [(255, "exec /usr/bin/sh: exec format error\n")]
+    events: list[Event] = []
+    apt = ContainerApt({}, engine=ENGINE, cache_dir=tmp_path, listener=events.append)
+    assert apt.closure(ARM, [AptPackage("git")]) == (AptPackage("git"),)
+    text = "the Debian packages are not pinned: this engine runs no linux/arm64"
+    assert events[-1] == Event("lock", ARM.id, State.NOTE, text)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -301,3 +302,19 @@ def test_the_driver_is_the_one_that_buildx_tells(
     monkeypatch.setattr(process, "run", run)
     assert Buildx(ENGINE, builder).driver() == "docker-container"
     assert asked == [argv]
+
+
+def test_what_the_builder_can_not_run_is_told_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # BuildKit on an engine without an emulator
+    lines = (STREAMS / "foreign.txt").read_text("utf-8").splitlines()
+    monkeypatch.setattr(process, "stream", Child(*lines, status=1))
+    spec = replace(SPEC, platform="linux/arm64")
+    with pytest.raises(VariantFailedError) as caught:
+        Buildx(ENGINE).build(
+            spec, log=lambda _: None, on_step=lambda *_: None, cancelled=threading.Event()
+        )
+    assert caught.value.hint.startswith("the builder runs no linux/arm64: install an emulator")
+    argv = build_argv(spec, docker="docker", builder="", metadata=None)
+    assert argv[argv.index("--platform") + 1] == "linux/arm64"

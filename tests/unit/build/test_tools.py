@@ -144,3 +144,28 @@ def test_another_machine_takes_the_uv_of_the_image_from_its_wheel(
         content = archive.extractfile("uv")
         assert content is not None
         assert content.read() == b"\x7fELF of the wheel"
+
+
+def test_images_for_arm64_have_a_uv_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(argv: list[str], *, env: dict[str, str]) -> process.Completed:
+        del env
+        assert argv[argv.index("--python-platform") + 1] == "aarch64-manylinux2014"
+        target = Path(argv[argv.index("--target") + 1]) / "bin" / "uv"
+        target.parent.mkdir(parents=True)
+        target.write_bytes(b"\x7fELF for arm64")
+        return process.Completed(tuple(argv), 0, "", "")
+
+    monkeypatch.setattr(process, "run", run)
+    images = FakeImages()
+    options = {"driver": "docker", "env": {"HOME": "/h"}}
+    context = make_uv_context(tmp_path, images, cpu_arch="arm64", **options)  # type: ignore[arg-type] # a double
+    assert context == f"docker-image://{REFERENCE}-arm64"
+    layout = read_layout(tmp_path / "tools" / f"uv-{uv_version()}-arm64")
+    content = layout.blob(layout.layer_digest).read_bytes()
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        member = archive.extractfile("uv")
+        assert member is not None
+        assert member.read() == b"\x7fELF for arm64"
+    assert make(tmp_path, images, "docker") == f"docker-image://{REFERENCE}"

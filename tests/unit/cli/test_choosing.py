@@ -72,7 +72,7 @@ def test_a_refusal_names_the_nearest_image_and_what_would_run(run: Run, released
         (
             "error: no variant of 'words' runs on ml.c7g.large: the nearest is 'cpu-debian12-py3.11', "
             "but ml.c7g.large is arm64, the image is amd64\n"
-            "hint: an arm64 image would run there, and images are built for amd64; "
+            "hint: an arm64 image would run there (the axis `arch` of the matrix), this is amd64; "
             "the nearest would run on ml.t2.large\n"
         ),
     )
@@ -100,6 +100,7 @@ def test_every_instance_type_has_its_line_with_the_variant_or_the_reason(
     (p2,) = (line for line in ran.out.splitlines() if line.startswith("ml.p2 "))
     assert "  -  " in p2
     assert "no variant of 'words' runs on ml.p2: the nearest is 'cpu-debian12-py3.11', but a" in p2
+    assert "; the CPU image can be asked for by accelerator 'cpu'" in p2
 
 
 def test_all_instance_types_are_json_for_a_machine(run: Run, released: World) -> None:
@@ -108,6 +109,9 @@ def test_all_instance_types_are_json_for_a_machine(run: Run, released: World) ->
     by_instance = {one["instance"]: one for one in told}
     assert by_instance["ml.m5.large"]["pinned"] == f"{REPOSITORY}@{DIGEST}"
     assert by_instance["ml.p3.2xlarge"]["variant"] is None
+    # the project declares it, and only the CPU image was pushed
+    push = "'cu129-debian12-py3.11' is declared and would run there: `twinforge push words/cu129-"
+    assert by_instance["ml.p3.2xlarge"]["hint"].startswith(push)
     assert "ml.t2.medium" not in by_instance  # it is for hosting only
 
 

@@ -77,7 +77,7 @@ def test_the_data_says_when_it_was_collected() -> None:
 def test_every_cuda_release_has_a_driver_and_they_are_in_order() -> None:
     versions = [release.version for release in cuda_releases().values()]
     assert versions == sorted(versions)
-    assert all(release.driver_min.major >= 384 for release in cuda_releases().values())
+    assert all(release.driver_min.major >= 346 for release in cuda_releases().values())
 
 
 def test_a_small_file_is_valid() -> None:

@@ -44,11 +44,12 @@ def test_a_project_without_data_adds_nothing(tmp_path: Path) -> None:
 def test_records_replace_what_they_are_told_by_and_add_the_rest(tmp_path: Path) -> None:
     write(tmp_path, "torch.yaml", TORCH)
     with in_force(load_additions(tmp_path)):
-        found = {b.version: b for b in framework_builds("torch") if not b.index}
+        builds = [b for b in framework_builds("torch") if not b.index and b.cpu_archs == ("amd64",)]
+        found = {b.version: b for b in builds}
         assert found["2.15.0"].pythons == ("3.14",)
         assert found["2.99.0"].pythons == ("3.14",)
         assert len(found["2.14.1"].pythons) > 1
-        assert sum(b.version == "2.15.0" and not b.index for b in framework_builds("torch")) == 1
+        assert sum(b.version == "2.15.0" for b in builds) == 1
 
 
 def test_a_fact_names_the_file_of_the_project(tmp_path: Path) -> None:

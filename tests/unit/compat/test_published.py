@@ -35,14 +35,32 @@ TENSORFLOW = """
 | tensorflow-gpu-1.15.2 | 3.5-3.7 | 7.4 | 10.0 |
 | tensorflow-gpu-1.14.0 | 3.5-3.7 | 7.4 | 10.0 |
 | tensorflow-gpu-1.13.1 | 3.5-3.7 | 7.4 | 10.0 |
+| tensorflow-gpu-1.12.0 | 3.5-3.6 | 7 | 9 |
+| tensorflow-gpu-1.11.0 | 3.5-3.6 | 7 | 9 |
+| tensorflow-gpu-1.10.0 | 3.5-3.6 | 7 | 9 |
+| tensorflow-gpu-1.9.0 | 3.5-3.6 | 7 | 9 |
+| tensorflow-gpu-1.8.0 | 3.5-3.6 | 7 | 9 |
+| tensorflow-gpu-1.7.0 | 3.5-3.6 | 7 | 9 |
+| tensorflow-gpu-1.6.0 | 3.5-3.6 | 7 | 9 |
+| tensorflow-gpu-1.5.0 | 3.5-3.6 | 7 | 9 |
+| tensorflow-gpu-1.4.0 | 3.5-3.6 | 6 | 8 |
+| tensorflow-gpu-1.3.0 | 3.5-3.6 | 6 | 8 |
+| tensorflow-gpu-1.2.0 | 3.5-3.6 | 5.1 | 8 |
+| tensorflow-gpu-1.1.0 | 3.5-3.6 | 5.1 | 8 |
+| tensorflow-gpu-1.0.0 | 3.5-3.6 | 5.1 | 8 |
 """
 
 # onnxruntime.ai, CUDA Execution Provider, "Requirements": | ONNX Runtime | CUDA | cuDNN (Linux) |,
-# for what the default index has (up to 1.18 CUDA 11, from 1.19 on CUDA 12); where the table names a
-# series (12.x, 9.x, 8.x), a version of it
+# the three tables (CUDA 12.x, 11.x, 10.x) whole, a release for each series; where they name a series
+# of CUDA or cuDNN (12.x, 9.x, 8.x), a version of it
 ONNXRUNTIME = """
 | 1.20.0 | 12.4 | 9.1 |
 | 1.19.2 | 12.4 | 9.1 |
+| 1.18.1 | 12.4 | 9.1 |
+| 1.18.0 | 12.4 | 8.9 |
+| 1.17.1 | 12.4 | 8.9 |
+| 1.20.0 | 11.8 | 8.9 |
+| 1.19.2 | 11.8 | 8.9 |
 | 1.18.1 | 11.8 | 8.9 |
 | 1.17.1 | 11.8 | 8.9 |
 | 1.16.3 | 11.8 | 8.9 |
@@ -51,6 +69,21 @@ ONNXRUNTIME = """
 | 1.13.1 | 11.6 | 8.2.4 |
 | 1.12.1 | 11.4 | 8.2.4 |
 | 1.11.1 | 11.4 | 8.2.4 |
+"""
+
+# the same, for what the default index has no wheel of any more; "1.5-1.6" and the like spelled out
+ONNXRUNTIME_GONE = """
+| 1.10.0 | 11.4 | 8.2.4 |
+| 1.9.0 | 11.4 | 8.2.4 |
+| 1.8.0 | 11.0.3 | 8.0.4 |
+| 1.7.0 | 11.0.3 | 8.0.4 |
+| 1.6.0 | 10.2 | 8.0.3 |
+| 1.5.1 | 10.2 | 8.0.3 |
+| 1.4.0 | 10.1 | 7.6.5 |
+| 1.3.0 | 10.1 | 7.6.5 |
+| 1.2.0 | 10.1 | 7.6.5 |
+| 1.1.0 | 10.0 | 7.6.4 |
+| 1.0.0 | 10.0 | 7.6.4 |
 """
 
 # pytorch/pytorch, RELEASE.md, "Release Compatibility Matrix":
@@ -101,19 +134,39 @@ def test_each_row_of_tensorflow_s_tested_builds_works(row: tuple[str, ...]) -> N
 @pytest.mark.parametrize("row", rows(TENSORFLOW), ids=lambda row: row[0])
 def test_tensorflow_with_another_major_of_cuda_or_cudnn_is_impossible(row: tuple[str, ...]) -> None:
     name, _, cudnn, cuda = row
-    other_cuda = {"10": "11.2", "11": "12.3", "12": "11.8"}[cuda.partition(".")[0]]
-    other_cudnn = {"7": "8.6", "8": "9.3", "9": "8.9"}[cudnn.partition(".")[0]]
+    other_cuda = {"8": "9.0", "9": "10.0", "10": "11.2", "11": "12.3", "12": "11.8"}[
+        cuda.partition(".")[0]
+    ]
+    other_cudnn = {"5": "7.6", "6": "7.6", "7": "8.6", "8": "9.3", "9": "8.9"}[
+        cudnn.partition(".")[0]
+    ]
     assert verdict(name, cuda=other_cuda) is Verdict.IMPOSSIBLE
     assert verdict(name, cudnn=other_cudnn) is Verdict.IMPOSSIBLE
 
 
-@pytest.mark.parametrize("row", rows(ONNXRUNTIME), ids=lambda row: row[0])
+@pytest.mark.parametrize("row", rows(ONNXRUNTIME), ids=lambda row: f"{row[0]}-{row[1]}")
 def test_each_row_of_onnx_runtime_s_table_works(row: tuple[str, ...]) -> None:
     version, cuda, cudnn = row
     assert verdict(f"onnxruntime-gpu-{version}", cuda=cuda, cudnn=cudnn) is Verdict.WORKS
 
 
-@pytest.mark.parametrize("row", rows(ONNXRUNTIME), ids=lambda row: row[0])
+@pytest.mark.parametrize("row", rows(ONNXRUNTIME_GONE), ids=lambda row: row[0])
+def test_a_row_whose_wheel_is_gone_works_on_the_condition_that_one_is_brought(
+    row: tuple[str, ...],
+) -> None:
+    version, cuda, cudnn = row
+    wanted = Wanted("onnxruntime-gpu", f"=={version}")
+    asked = Question(frameworks=(wanted,), cuda=cuda, cudnn=cudnn, python="3.6", device="cuda")
+    answer = resolve(asked, changes=0)
+    assert answer.verdict is Verdict.CONDITIONAL
+    assert answer.conditions == (
+        f"the index has no wheel of onnxruntime-gpu=={version}: bring one for Python 3.6 of your own",
+    )
+    other = {"10": "11.8", "11": "12.4"}[cuda.partition(".")[0]]
+    assert verdict(f"onnxruntime-gpu-{version}", cuda=other) is Verdict.IMPOSSIBLE
+
+
+@pytest.mark.parametrize("row", rows(ONNXRUNTIME), ids=lambda row: f"{row[0]}-{row[1]}")
 def test_onnx_runtime_built_with_cudnn_8_is_not_compatible_with_9_and_vice_versa(
     row: tuple[str, ...],
 ) -> None:
@@ -138,6 +191,8 @@ def test_each_row_of_pytorch_s_matrix_works(version: str, first: str, last: str,
 @pytest.mark.parametrize(
     ("cuda", "instance", "expected"),
     [
+        ("8.0", "ml.p2.xlarge", Verdict.WORKS),
+        ("8.0", "ml.p3.2xlarge", Verdict.UNKNOWN),
         ("10.2", "ml.g4dn.xlarge", Verdict.WORKS),
         ("11.8", "ml.g4dn.xlarge", Verdict.WORKS),
         ("12.0", "ml.g4dn.xlarge", Verdict.CONDITIONAL),
@@ -193,3 +248,34 @@ def test_the_oldest_cuda_of_tensorflow_2_20_is_its_own() -> None:
         frameworks=(Wanted("tensorflow", "==2.13", exact=True),), cuda="11.4", device="cuda"
     )
     assert resolve(plain, changes=0).verdict is Verdict.UNKNOWN
+
+
+def asked(name: str, **what: str) -> Verdict:
+    framework, _, version = name.rpartition("-")
+    wanted = (Wanted(framework, f"=={version}"),)
+    return resolve(Question(frameworks=wanted, **what), changes=0).verdict  # type: ignore[arg-type]  # all are text
+
+
+# metadata of jax 0.4.25: "jaxlib ==0.4.25+cuda11.cudnn86 ; extra == 'cuda11_pip'",
+# "nvidia-cuda-runtime-cu11 >=11.8 ; extra == 'cuda11_pip'"; from 0.4.26 on there is no such extra
+@pytest.mark.parametrize(
+    ("version", "expected"), [("0.4.25", Verdict.WORKS), ("0.4.26", Verdict.IMPOSSIBLE)]
+)
+def test_jax_up_to_0_4_25_had_builds_for_cuda_11(version: str, expected: Verdict) -> None:
+    assert asked(f"jax-{version}", cuda="11.8", cudnn="8.9", python="3.10") is expected
+
+
+# the default index, tags: torch-2.6.0-cp311-cp311-manylinux_2_28_aarch64.whl (no NVIDIA wheels
+# asked for), torch-2.11.0-...aarch64.whl (asks for nvidia-cudnn-cu13)
+@pytest.mark.parametrize(
+    ("name", "device", "base", "expected"),
+    [
+        ("torch-2.6.0", "cpu", "debian:12", Verdict.WORKS),
+        ("torch-2.6.0", "cpu", "ubuntu:18.04", Verdict.UNKNOWN),
+        ("torch-2.11.0", "cpu", "debian:12", Verdict.UNKNOWN),
+        ("jax-0.10.2", "cpu", "debian:12", Verdict.WORKS),
+    ],
+)
+def test_wheels_for_graviton(name: str, device: str, base: str, expected: Verdict) -> None:
+    found = asked(name, device=device, base=base, cpu_arch="arm64", python="3.11")
+    assert found is expected

@@ -139,3 +139,21 @@ def test_the_lock_carries_the_checksum_of_its_inputs(
     recipe, variants = make_recipe("numpy"), make_variants(PAIR)
     lock = locked(World(BOOST), recipe, variants)
     assert lock.checksum == inputs_checksum(recipe, variants, {"debian-12": variants[0].base})
+
+
+def test_another_cpu_architecture_is_resolved_for_itself_and_takes_the_same_versions(
+    make_recipe: Recipes, make_variants: Variants
+) -> None:
+    amd64 = make_variants(PAIR)
+    arm64 = tuple(replace(one, values=(*one.values, ("arch", "arm64"))) for one in amd64[:1])
+    world = World(BOOST)
+    lock = locked(world, make_recipe("numpy", TWIN), (*amd64, *arm64))
+    assert {target.cpu_arch for _, _, target in world.asked} == {"amd64", "arm64"}
+    # alone it would have boost-cpu 3.3 and numpy 2.0
+    assert versions(lock, "cpu-py3.11-arm64") == {"boost-cpu": "3.1", "numpy": "1.1"}
+    assert versions(
+        locked(World(BOOST), make_recipe("numpy", TWIN), arm64), "cpu-py3.11-arm64"
+    ) == {
+        "boost-cpu": "3.3",
+        "numpy": "2.0",
+    }

@@ -103,6 +103,22 @@ def test_the_tags_are_those_of_the_target_and_not_of_this_machine() -> None:
     assert tags[-1] == "py30-none-any"
 
 
+def test_a_target_for_arm64_takes_its_wheels_only() -> None:
+    target = Target("3.11", "2.36", "arm64")
+    fits = [
+        "x-1-cp311-cp311-manylinux_2_17_aarch64.whl",
+        "x-1-cp311-cp311-manylinux_2_36_x86_64.whl",
+    ]
+    assert uv._resolved(listing(fits), target)[0].filename == fits[0]
+    with pytest.raises(LockError, match="did not find a wheel"):
+        uv._resolved(listing(fits[1:]), target)
+    assert uv._argv(target)[uv._argv(target).index("--python-platform") + 1] == (
+        "aarch64-manylinux_2_36"
+    )
+    assert str(target) == "Python 3.11 on aarch64 Linux with glibc 2.36"
+    assert str(TARGET) == "Python 3.11 on x86-64 Linux with glibc 2.36"
+
+
 def test_preferences_are_a_lock_without_wheels() -> None:
     assert tomllib.loads(uv._preferred({"b": "2", "a": "1"}))["packages"] == [
         {"name": "a", "version": "1"},

@@ -100,3 +100,13 @@ def test_a_file_of_another_recipe_is_refused(tmp_path: Path) -> None:
     (tmp_path / release_path("digits")).rename(tmp_path / release_path("letters"))
     with pytest.raises(ProjectError, match="'digits' is not the recipe"):
         read_release(tmp_path, "letters")
+
+
+def test_an_image_for_arm64_is_written_down_as_one(tmp_path: Path) -> None:
+    arm = replace(CPU, slug=f"{CPU.slug}-arm64", cpu_arch="arm64")
+    write_release(tmp_path, Release("digits", (CPU, arm)))
+    found = read_release(tmp_path, "digits")
+    assert found is not None
+    assert [one.cpu_arch for one in found.variants] == ["amd64", "arm64"]
+    # what was written before there were others stays as it was
+    assert (tmp_path / "releases" / "digits.json").read_text("utf-8").count("cpu_arch") == 1

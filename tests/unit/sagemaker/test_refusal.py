@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from twinforge.errors import ImpossibleError, UnknownError
+from twinforge.errors import ImpossibleError, UnknownError, UsageError
 from twinforge.registry.releases import Release, ReleasedVariant, write_release
 from twinforge.sagemaker.image_uri import image_uri
 from twinforge.sagemaker.select import Wish, select_variant
@@ -30,7 +30,7 @@ L4 = "whether code of CUDA 10.2 runs on sm_89, which it does not know"
 ON_CPU = "the CPU image can be asked for by accelerator 'cpu'; it leaves the accelerator unused"
 
 
-def release(*cudas: str, end: str = END) -> Release:
+def release(*cudas: str, end: str = END, cpu_arch: str = "amd64") -> Release:
     """Return a release with a variant per CUDA version, of which an empty one is a CPU's."""
     variants = []
     for cuda in cudas:
@@ -47,6 +47,7 @@ def release(*cudas: str, end: str = END) -> Release:
                 tags=(f"1.0.0-{slug}",),
                 aliases=(),
                 digests={NAME: f"sha256:{'a' * 64}"},
+                cpu_arch=cpu_arch,
             )
         )
     return Release("digits", tuple(variants))
@@ -126,7 +127,7 @@ def test_graviton_is_told_that_images_are_for_amd64_and_where_they_run() -> None
         f"the nearest is 'cpu-{END}', but ml.c7g.large is arm64, the image is amd64"
     )
     assert error.hint == (
-        "an arm64 image would run there, and images are built for amd64; "
+        "an arm64 image would run there (the axis `arch` of the matrix), this is amd64; "
         "the nearest would run on ml.t2.large"
     )
 
@@ -175,3 +176,53 @@ def test_image_uri_refuses_with_the_same_words(tmp_path: Path) -> None:
         image_uri("digits", instance_type="ml.p2.xlarge", project=tmp_path)
     error = refused(release("12.9"), "ml.p2.xlarge")
     assert (caught.value.message, caught.value.hint) == (error.message, error.hint)
+
+
+ARM = f"{END}-arm64"
+
+
+@pytest.mark.parametrize(
+    "instance", ["ml.c7g.large", "ml.m6g.xlarge", "ml.c6gn.xlarge", "ml.r8g.large"]
+)
+def test_graviton_gets_the_arm64_image_and_the_others_the_amd64_one(instance: str) -> None:
+    both = Release(
+        "digits", (*release("").variants, *release("", end=ARM, cpu_arch="arm64").variants)
+    )
+    chosen = select_variant(both, instance)
+    assert chosen.variant == f"cpu-{ARM}"
+    assert chosen.reason == f"{instance} is arm64 with no accelerator, 'cpu-{ARM}' needs no GPU"
+    assert select_variant(both, "ml.m5.large").variant == f"cpu-{END}"
+
+
+def test_an_arm64_image_is_refused_where_the_cpu_is_amd64() -> None:
+    error = refused(release("", end=ARM, cpu_arch="arm64"), "ml.m5.large")
+    assert "but ml.m5.large is amd64, the image is arm64" in error.message
+    assert "an amd64 image would run there" in error.hint
+
+
+def test_what_is_declared_and_not_pushed_is_named_if_it_would_run() -> None:
+    declared = (
+        *release("", "11.8", "12.9").variants,
+        *release("", end=ARM, cpu_arch="arm64").variants,
+    )
+    wish = Wish(declared=declared)
+    graviton = refused(release("", "12.9"), "ml.c7g.large", wish=wish)
+    assert graviton.hint.startswith(
+        f"'cpu-{ARM}' is declared and would run there: `twinforge push digits/cpu-{ARM}`; "
+    )
+    k80 = refused(release("", "12.9"), "ml.p2.xlarge", wish=wish)
+    assert k80.hint.startswith(f"'cu118-{END}' is declared and would run there")
+    # what would not run there either, or leaves the GPU unused, is not worth a push
+    nothing = refused(
+        release("12.9"), "ml.p2.xlarge", wish=Wish(declared=release("", "12.4").variants)
+    )
+    assert "declared" not in nothing.hint
+
+
+def test_a_wish_that_only_an_unpushed_variant_meets_names_it() -> None:
+    wish = Wish(accelerator="cu118", declared=release("11.8", "12.9").variants)
+    with pytest.raises(UsageError) as caught:
+        select_variant(release("12.9"), "ml.p2.xlarge", wish=wish)
+    assert caught.value.hint == (
+        f"released variants: cu129-{END}; declared and not pushed: cu118-{END}"
+    )
