@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined] # typeshed lacks it
 
+from twinforge.api.surroundings import proxy_of, stored_credentials
 from twinforge.errors import UsageError
 from twinforge.model.reference import Reference
 from twinforge.model.suggest import known_or_close
-from twinforge.registry.credentials import ANONYMOUS, Credentials, read_credentials
+from twinforge.registry.credentials import Credentials
 from twinforge.registry.items import AwsAccess, Tags, Target
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def given_target(
         raise UsageError(message, hint="give host[:port][/path]") from error
     if username:
         return (Target(name, Credentials(username, password)),)
-    return (Target(name, _stored_credentials(workspace, host)),)
+    return (Target(name, stored_credentials(workspace.environ, host)),)
 
 
 def registry_targets(  # noqa: PLR0913 - a registry and how it is reached
@@ -92,17 +91,5 @@ def registry_targets(  # noqa: PLR0913 - a registry and how it is reached
 
 def proxy_for(workspace: Workspace, targets: Sequence[Target]) -> str:
     """Return the proxy that the environment names for the registries, or an empty string."""
-    environ = workspace.environ
-    exempt = {"no": environ.get("NO_PROXY") or environ.get("no_proxy") or ""}
-    hosts = [(target.address or target.repository.host).partition(":")[0] for target in targets]
-    if any(proxy_bypass_environment(host, exempt) for host in hosts):
-        return ""
-    return environ.get("HTTPS_PROXY") or environ.get("https_proxy") or ""
-
-
-def _stored_credentials(workspace: Workspace, host: str) -> Credentials:
-    home = workspace.environ.get("HOME", "")
-    config = workspace.environ.get("DOCKER_CONFIG") or (f"{home}/.docker" if home else "")
-    if not config:
-        return ANONYMOUS
-    return read_credentials(host, Path(config), env=workspace.environ)
+    hosts = [target.address or target.repository.host for target in targets]
+    return proxy_of(workspace.environ, hosts)
