@@ -1,23 +1,22 @@
-"""From a registry's name to repositories that can be written to: host, who we are, and the proxy."""
+"""From a registry's name to repositories that can be written to: host, and who we are there."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twinforge.api.surroundings import proxy_of, stored_credentials
+from twinforge.api.surroundings import stored_credentials
 from twinforge.errors import UsageError
 from twinforge.model.reference import Reference
 from twinforge.model.suggest import known_or_close
 from twinforge.registry.credentials import Credentials
 from twinforge.registry.items import AwsAccess, Tags, Target
+from twinforge.registry.uploads import Uploads
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from twinforge.api.workspace import Workspace
     from twinforge.model.matrix import Registry
 
-__all__ = ["given_target", "named_registry", "proxy_for", "registry_targets", "repository_of"]
+__all__ = ["given_target", "named_registry", "registry_targets", "repository_of", "uploads_of"]
 
 
 def named_registry(workspace: Workspace, name: str = "") -> Registry:
@@ -89,7 +88,8 @@ def registry_targets(  # noqa: PLR0913 - a registry and how it is reached
     return prepare_targets(registry, repository, tags, access=access, listener=workspace.listener)
 
 
-def proxy_for(workspace: Workspace, targets: Sequence[Target]) -> str:
-    """Return the proxy that the environment names for the registries, or an empty string."""
-    hosts = [target.address or target.repository.host for target in targets]
-    return proxy_of(workspace.environ, hosts)
+def uploads_of(workspace: Workspace) -> Uploads:
+    """Return the uploads that earlier runs have begun and that a registry may still know."""
+    uploads = Uploads(workspace.state_dir / "uploads")
+    uploads.tidy()
+    return uploads

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from twinforge.api.building import BuildOptions, local_reference, plan
@@ -10,12 +11,13 @@ from twinforge.api.checks import checks_digests, smoked
 from twinforge.api.destinations import (
     given_target,
     named_registry,
-    proxy_for,
     registry_targets,
     repository_of,
+    uploads_of,
 )
 from twinforge.api.gating import gate_for
 from twinforge.api.repushing import Watch
+from twinforge.api.surroundings import proxy_of
 from twinforge.errors import SmokeError
 from twinforge.model.select import CHANGED_SINCE
 from twinforge.registry.cache import BlobCache
@@ -126,6 +128,7 @@ def push(
     """
     work_dir = workspace.state_dir / "push"
     work_dir.mkdir(parents=True, exist_ok=True)
+    uploads = uploads_of(workspace)
     done: list[Pushed] = []
     parts = plan_push(workspace, variants, options.to)
     watch = Watch(workspace, parts) if _is_steady(workspace, options, question) else None
@@ -139,9 +142,10 @@ def push(
             work_dir=work_dir,
             listener=workspace.listener,
             ca_bundle=workspace.ca_bundle,
-            proxy=proxy_for(workspace, targets),
+            proxy=partial(proxy_of, workspace.environ),
             jobs=options.jobs,
             gate=None if options.registry else gate_for(workspace, options.to),
+            uploads=uploads,
         )
         write_release(workspace.root, _release(part, pushed))
         done += pushed

@@ -131,7 +131,7 @@ def recall_push(
             host,
             login or stored_credentials(environ, host),
             ca_bundle=trusted_bundle(environ),
-            proxy=proxy_of(environ, hosts),
+            proxy=proxy_of(environ, host),
             retry=Retry(attempts=1),  # what fails is tried again on the whole way
         ) as client:
             images = [

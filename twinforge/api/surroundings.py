@@ -13,7 +13,7 @@ from twinforge.registry.auth import is_loopback
 from twinforge.registry.credentials import ANONYMOUS, Credentials, read_credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 __all__ = ["proxy_of", "stored_credentials", "trusted_bundle"]
 
@@ -28,16 +28,15 @@ def trusted_bundle(environ: Mapping[str, str]) -> Path | None:
     return path if path.is_file() else None
 
 
-def proxy_of(environ: Mapping[str, str], hosts: Iterable[str]) -> str:
-    """Return the proxy that the environment names for these registries, or an empty string.
+def proxy_of(environ: Mapping[str, str], host: str) -> str:
+    """Return the proxy that the environment names for a registry, or an empty string.
 
     This machine is never asked through one: plain HTTP is spoken to it, password included. So do
     Docker's own programs. Source: https://pkg.go.dev/net/http#ProxyFromEnvironment
     """
     exempt = {"no": environ.get("NO_PROXY") or environ.get("no_proxy") or ""}
-    for host in hosts:
-        if is_loopback(host) or proxy_bypass_environment(host.partition(":")[0], exempt):
-            return ""
+    if is_loopback(host) or proxy_bypass_environment(host.partition(":")[0], exempt):
+        return ""
     return environ.get("HTTPS_PROXY") or environ.get("https_proxy") or ""
 
 
