@@ -49,7 +49,13 @@ class Fault(Enum):
 
 @dataclass(slots=True)
 class FaultyRegistry:
-    """The proxy; ``requests`` are those that came, without the ones for tokens."""
+    """The proxy; ``requests`` are those that came, without the ones for tokens.
+
+    ``patched`` has how many bytes each PATCH brought, since the proxy began.
+    After ``hold_at`` bytes of bodies it reads no further until it is ``released``. With ``keeps`` it
+    is a registry that keeps the start of a request that is cut, as zot does and Docker's does not;
+    it says what is kept of that.
+    """
 
     host: str
     upstream: RegistryServer
@@ -59,10 +65,15 @@ class FaultyRegistry:
     lasting: bool = False
     requests: list[tuple[str, str]] = field(default_factory=list)
     bytes_in: int = 0
+    patched: list[int] = field(default_factory=list)
+    hold_at: int = -1
+    keeps: Callable[[bytes], bytes] | None = None
+    moved: dict[str, str] = field(default_factory=dict)
     tokens: set[str] = field(default_factory=set)
     every_token: set[str] = field(default_factory=set)
     passwords: set[str] = field(default_factory=set)
     reached: threading.Event = field(default_factory=threading.Event)
+    read: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -140,9 +151,25 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is Fault.CUT_IN_BODY and length:
             self.half(length)
             return
-        body = self.rfile.read(length) if length else b""
-        with self.state.lock:
-            self.state.bytes_in += len(body)
+        body, is_whole = self.read_body(length)
+        if is_whole:
+            self.answer_to(body, fault)
+        else:
+            self.close_connection = True
+            if self.state.keeps is not None:
+                self.keep(self.state.keeps(body))
+        if self.command == "PATCH":
+            with self.state.lock:
+                self.state.patched.append(len(body))
+            self.state.read.set()
+
+    do_HEAD = do_GET  # noqa: N815 - the names that the base looks for
+    do_POST = do_GET  # noqa: N815 - likewise
+    do_PATCH = do_GET  # noqa: N815 - likewise
+    do_PUT = do_GET  # noqa: N815 - likewise
+    do_DELETE = do_GET  # noqa: N815 - likewise
+
+    def answer_to(self, body: bytes, fault: Fault | None) -> None:
         if fault is Fault.EXPIRED:
             with self.state.lock:
                 self.state.tokens.clear()
@@ -154,11 +181,46 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.pass_on(body, fault)
 
-    do_HEAD = do_GET  # noqa: N815 - the names that the base looks for
-    do_POST = do_GET  # noqa: N815 - likewise
-    do_PATCH = do_GET  # noqa: N815 - likewise
-    do_PUT = do_GET  # noqa: N815 - likewise
-    do_DELETE = do_GET  # noqa: N815 - likewise
+    def read_body(self, length: int) -> tuple[bytes, bool]:
+        """Return what came of a body, and whether that is all of it."""
+        if self.headers.get("transfer-encoding", "") != "chunked":
+            body = self.read_piece(length)
+            return body, len(body) == length
+        pieces: list[bytes] = []
+        while line := self.rfile.readline():
+            size = int(line, 16)
+            pieces.append(self.read_piece(size))
+            if len(pieces[-1]) < size:
+                break
+            self.rfile.readline()
+            if not size:
+                return b"".join(pieces), True
+        return b"".join(pieces), False
+
+    def read_piece(self, length: int) -> bytes:
+        pieces: list[bytes] = []
+        while length > 0:
+            if 0 <= self.state.hold_at <= self.state.bytes_in:
+                self.state.reached.set()
+                self.state.released.wait(60)
+            try:
+                piece = self.rfile.read1(min(length, 1 << 16))
+            except ConnectionResetError:
+                break
+            if not piece:
+                break
+            pieces.append(piece)
+            length -= len(piece)
+            with self.state.lock:
+                self.state.bytes_in += len(piece)
+        return b"".join(pieces)
+
+    def keep(self, body: bytes) -> None:
+        """Let the registry have what came of a request that was cut."""
+        status, headers, _ = self.ask(body)
+        assert status == 202, status
+        with self.state.lock:
+            self.state.moved[urlsplit(self.path).path] = headers["Location"]
 
     def pass_on(self, body: bytes, fault: Fault | None) -> None:
         status, headers, data = self.ask(body)
@@ -173,12 +235,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def ask(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
         headers = {
-            name: value for name, value in self.headers.items() if name.lower() != "connection"
+            name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP
         }
+        place = self.path
+        if self.command == "GET":
+            # Docker's own registry has the state of an upload in its address.
+            place = self.state.moved.pop(urlsplit(place).path, place)
+            place = place.removeprefix(f"http://{self.headers['host']}")
         if self.state.bearer or self.state.passwords:
             server = self.state.upstream
             headers["Authorization"] = _basic(server.username, server.password)
-        self.behind.request(self.command, self.path, body=body or None, headers=headers)
+        self.behind.request(self.command, place, body=body or None, headers=headers)
         response = self.behind.getresponse()
         data = response.read()
         kept = {n: v for n, v in response.getheaders() if n.lower() not in HOP_BY_HOP}

@@ -39,6 +39,7 @@ from twinforge.registry.items import Pushed, PushItem, Target
 from twinforge.registry.manifest import Blob, render_manifest
 from twinforge.registry.push import push_to_all
 from twinforge.registry.retry import Retry
+from twinforge.registry.uploads import Uploads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -160,6 +161,7 @@ class Bench:
                 work_dir=self.folder,
                 listener=ignore,
                 retry=Retry(attempts=attempts, sleep=self.waits.append),
+                uploads=Uploads(self.folder / "uploads", least_bytes=0),
             )
         except RegistryError as error:
             self.said.append(f"{error!r} {error.hint} {error.__cause__!r} {error.__context__!r}")

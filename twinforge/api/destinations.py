@@ -1,24 +1,22 @@
-"""From a registry's name to repositories that can be written to: host, who we are, and the proxy."""
+"""From a registry's name to repositories that can be written to: host, and who we are there."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined] # typeshed lacks it
 
+from twinforge.api.surroundings import stored_credentials
 from twinforge.errors import UsageError
 from twinforge.model.reference import Reference
 from twinforge.model.suggest import known_or_close
-from twinforge.registry.credentials import ANONYMOUS, Credentials, read_credentials
+from twinforge.registry.credentials import Credentials
 from twinforge.registry.items import AwsAccess, Tags, Target
+from twinforge.registry.uploads import Uploads
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from twinforge.api.workspace import Workspace
     from twinforge.model.matrix import Registry
 
-__all__ = ["given_target", "named_registry", "proxy_for", "registry_targets", "repository_of"]
+__all__ = ["given_target", "named_registry", "registry_targets", "repository_of", "uploads_of"]
 
 
 def named_registry(workspace: Workspace, name: str = "") -> Registry:
@@ -61,7 +59,7 @@ def given_target(
         raise UsageError(message, hint="give host[:port][/path]") from error
     if username:
         return (Target(name, Credentials(username, password)),)
-    return (Target(name, _stored_credentials(workspace, host)),)
+    return (Target(name, stored_credentials(workspace.environ, host)),)
 
 
 def registry_targets(  # noqa: PLR0913 - a registry and how it is reached
@@ -90,19 +88,8 @@ def registry_targets(  # noqa: PLR0913 - a registry and how it is reached
     return prepare_targets(registry, repository, tags, access=access, listener=workspace.listener)
 
 
-def proxy_for(workspace: Workspace, targets: Sequence[Target]) -> str:
-    """Return the proxy that the environment names for the registries, or an empty string."""
-    environ = workspace.environ
-    exempt = {"no": environ.get("NO_PROXY") or environ.get("no_proxy") or ""}
-    hosts = [(target.address or target.repository.host).partition(":")[0] for target in targets]
-    if any(proxy_bypass_environment(host, exempt) for host in hosts):
-        return ""
-    return environ.get("HTTPS_PROXY") or environ.get("https_proxy") or ""
-
-
-def _stored_credentials(workspace: Workspace, host: str) -> Credentials:
-    home = workspace.environ.get("HOME", "")
-    config = workspace.environ.get("DOCKER_CONFIG") or (f"{home}/.docker" if home else "")
-    if not config:
-        return ANONYMOUS
-    return read_credentials(host, Path(config), env=workspace.environ)
+def uploads_of(workspace: Workspace) -> Uploads:
+    """Return the uploads that earlier runs have begun and that a registry may still know."""
+    uploads = Uploads(workspace.state_dir / "uploads")
+    uploads.tidy()
+    return uploads

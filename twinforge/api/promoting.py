@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from twinforge.api.destinations import named_registry, proxy_for, registry_targets
+from twinforge.api.destinations import named_registry, registry_targets, uploads_of
 from twinforge.api.gating import gate_for
+from twinforge.api.surroundings import proxy_of
 from twinforge.errors import UsageError
 from twinforge.model.reference import Digest
 from twinforge.model.suggest import known_or_close
@@ -142,9 +144,10 @@ def promote(
         targets,
         listener=workspace.listener,
         ca_bundle=workspace.ca_bundle,
-        proxy=proxy_for(workspace, [source, *targets]),
+        proxy=partial(proxy_of, workspace.environ),
         jobs=options.jobs,
         gate=gate_for(workspace, plan.target.name),
+        uploads=uploads_of(workspace),
     )
     write_release(workspace.root, _record(plan, done))
     return done

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from twinforge.api.building import BuildOptions, local_reference, plan
@@ -10,21 +11,30 @@ from twinforge.api.checks import checks_digests, smoked
 from twinforge.api.destinations import (
     given_target,
     named_registry,
-    proxy_for,
     registry_targets,
     repository_of,
+    uploads_of,
 )
 from twinforge.api.gating import gate_for
+from twinforge.api.repushing import Watch
+from twinforge.api.surroundings import proxy_of
 from twinforge.errors import SmokeError
+from twinforge.model.select import CHANGED_SINCE
 from twinforge.registry.cache import BlobCache
 from twinforge.registry.items import AwsAccess, Pushed, PushItem, Tags, Target
 from twinforge.registry.push import push_to_all
-from twinforge.registry.releases import Release, ReleasedVariant, write_release
+from twinforge.registry.releases import (
+    Release,
+    ReleasedVariant,
+    release_path,
+    write_release,
+)
 from twinforge.render.tags import content_tag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from twinforge.api.repushing import Question
     from twinforge.api.workspace import Workspace
     from twinforge.build.plan import Node
     from twinforge.model.variant import Variant
@@ -62,6 +72,11 @@ class RecipePush:
     items: tuple[PushItem, ...]
     repository: str
 
+    @property
+    def release(self) -> str:
+        """The path of its release record, relative to the project."""
+        return release_path(self.recipe)
+
 
 def plan_push(
     workspace: Workspace, variants: Sequence[Variant], to: str = ""
@@ -92,9 +107,19 @@ def plan_push(
 
 
 def push(
-    workspace: Workspace, variants: Sequence[Variant], options: PushOptions
+    workspace: Workspace,
+    variants: Sequence[Variant],
+    options: PushOptions,
+    question: Question | None = None,
 ) -> tuple[Pushed, ...]:
     """Push the variants, verify what the registries hold, and record the release.
+
+    Args:
+        workspace: Has the images.
+        variants: Whose images.
+        options: How.
+        question: What was asked for, where the same question may be answered from a note the next
+            time; None where it may not.
 
     Raises:
         SmokeError: Something was not built or smoked; nothing was pushed.
@@ -103,8 +128,11 @@ def push(
     """
     work_dir = workspace.state_dir / "push"
     work_dir.mkdir(parents=True, exist_ok=True)
+    uploads = uploads_of(workspace)
     done: list[Pushed] = []
-    for part in plan_push(workspace, variants, options.to):
+    parts = plan_push(workspace, variants, options.to)
+    watch = Watch(workspace, parts) if _is_steady(workspace, options, question) else None
+    for part in parts:
         targets = _targets(workspace, part, options)
         pushed = push_to_all(
             part.items,
@@ -114,13 +142,27 @@ def push(
             work_dir=work_dir,
             listener=workspace.listener,
             ca_bundle=workspace.ca_bundle,
-            proxy=proxy_for(workspace, targets),
+            proxy=partial(proxy_of, workspace.environ),
             jobs=options.jobs,
             gate=None if options.registry else gate_for(workspace, options.to),
+            uploads=uploads,
         )
         write_release(workspace.root, _release(part, pushed))
         done += pushed
+    if watch is not None and question is not None:
+        watch.remember(question, done)
     return tuple(done)
+
+
+def _is_steady(workspace: Workspace, options: PushOptions, question: Question | None) -> bool:
+    """Whether nothing but the project and the registry's manifests decides what a push comes to.
+
+    What has changed since a revision, git says. ECR's repositories are reconciled by a push, and
+    its scans find something new on any day.
+    """
+    if question is None or any(CHANGED_SINCE in word for word in question.selectors):
+        return False
+    return bool(options.registry) or named_registry(workspace, options.to).kind == "oci"
 
 
 def _recipe_push(workspace: Workspace, name: str, nodes: tuple[Node, ...], to: str) -> RecipePush:

@@ -4,6 +4,8 @@ Reading recipes, locks and templates takes longer than a build in which nothing 
 that found everything up to date leaves a note: the state of every file that it was decided by, and
 its answer. Where that state is the same and the engine still has the very images, the answer is.
 Any doubt, a missing note included, leads to the whole way. Nothing heavy is imported here.
+
+A push leaves a note, too; what it says is in a registry is looked at there all the same.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import os
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import twinforge
 from twinforge import process
@@ -23,14 +25,17 @@ from twinforge.report.summary import BuildRow, BuildSummary
 from twinforge.wholefile import write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from twinforge.api.workspace import Workspace
     from twinforge.build.plan import Node
+    from twinforge.model.variant import Variant
 
-__all__ = ["recall", "remember"]
+__all__ = ["inputs_of", "read_note", "recall", "remember", "state_of", "write_note"]
 
-_FORMAT = 1
+_FORMAT = 2
+_FOLDER = ".twinforge"
+_UNCHANGED = "unchanged.json"
 _STATE = ("moved.json", "ledger.json")
 _ENGINE_VARIABLES = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "PATH", "HOME")
 _TIMEOUT_S = 10.0
@@ -39,14 +44,10 @@ _TIMEOUT_S = 10.0
 def recall(root: Path, environ: Mapping[str, str], selectors: Sequence[str]) -> BuildSummary | None:
     """Return the summary of the last run if a run now would find just the same, else None."""
     try:
-        note = json.loads(_path(root).read_bytes())
-        if note["format"] != _FORMAT or note["selectors"] != list(selectors):
+        answer = read_note(root, environ, _UNCHANGED, {"selectors": list(selectors)})
+        if answer is None:
             return None
-        if note["state"] != _state(root, environ, note["inputs"]):
-            return None
-        if not _holds(note["engine"], note["images"]):
-            return None
-        return BuildSummary(tuple(BuildRow(**row) for row in note["rows"]))
+        return BuildSummary(tuple(BuildRow(**row) for row in answer["rows"]))
     except (OSError, ValueError, KeyError, TypeError, TwinforgeError):
         return None
 
@@ -67,30 +68,76 @@ def remember(
         references: References of the images -> image id.
         summary: What the run ended with.
     """
-    project, root = workspace.project, workspace.root
-    inputs = {"matrix.yaml", "recipes", "images"}
-    for found in map(project.recipe_for, (node.variant for node in nodes)):
-        inputs |= {found.program, found.template or "matrix.yaml"}
-        inputs |= {path for case in found.smoke.invocations for path in (case.body, case.labels)}
-        inputs |= set(found.smoke.train.channels.values()) if found.smoke.train else set()
-    known = sorted(inputs - {""})
-    environ = workspace.environ
+    write_note(
+        workspace,
+        _UNCHANGED,
+        {"selectors": list(selectors)},
+        inputs=inputs_of(workspace, (node.variant for node in nodes)),
+        images=references,
+        answer={"rows": [asdict(row) for row in summary.rows]},
+    )
+
+
+def read_note(
+    root: Path, environ: Mapping[str, str], name: str, question: Mapping[str, object]
+) -> Mapping[str, Any] | None:
+    """Return the answer in a note, if it is of this question and everything is as it was, else None.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError, TwinforgeError: There is none that can be used.
+    """
+    note = json.loads((root / _FOLDER / name).read_bytes())
+    if note["format"] != _FORMAT or note["question"] != question:
+        return None
+    if note["state"] != state_of(root, environ, note["inputs"]):
+        return None
+    if not _holds(note["engine"], note["images"]):
+        return None
+    answer: Mapping[str, Any] = note["answer"]
+    return answer
+
+
+def write_note(  # noqa: PLR0913 - all that a note holds
+    workspace: Workspace,
+    name: str,
+    question: Mapping[str, object],
+    *,
+    inputs: Sequence[str],
+    images: Mapping[str, str],
+    answer: Mapping[str, object],
+) -> None:
+    """Write down an answer with the state of all that it depends on.
+
+    Args:
+        workspace: Of the run.
+        name: Of the note's file.
+        question: What was asked, as JSON has it.
+        inputs: Files and folders of the project, as :func:`inputs_of` gives them.
+        images: References of the images in the engine -> image id.
+        answer: As JSON has it.
+    """
     write_json(
-        _path(root),
+        workspace.root / _FOLDER / name,
         {
             "format": _FORMAT,
-            "selectors": list(selectors),
-            "inputs": known,
-            "state": _state(root, environ, known),
+            "question": question,
+            "inputs": list(inputs),
+            "state": state_of(workspace.root, workspace.environ, inputs),
             "engine": {"docker": workspace.engine.docker, "host": workspace.engine.host},
-            "images": dict(references),
-            "rows": [asdict(row) for row in summary.rows],
+            "images": dict(images),
+            "answer": answer,
         },
     )
 
 
-def _path(root: Path) -> Path:
-    return root / ".twinforge" / "unchanged.json"
+def inputs_of(workspace: Workspace, variants: Iterable[Variant]) -> list[str]:
+    """Return the files and folders of the project that decide the images and what is asked of them."""
+    inputs = {"matrix.yaml", "recipes", "images"}
+    for found in map(workspace.project.recipe_for, variants):
+        inputs |= {found.program, found.template or "matrix.yaml"}
+        inputs |= {path for case in found.smoke.invocations for path in (case.body, case.labels)}
+        inputs |= set(found.smoke.train.channels.values()) if found.smoke.train else set()
+    return sorted(inputs - {""})
 
 
 def _holds(engine: Mapping[str, str], images: Mapping[str, str]) -> bool:
@@ -100,7 +147,7 @@ def _holds(engine: Mapping[str, str], images: Mapping[str, str]) -> bool:
     return found.status == 0 and found.stdout.split() == list(images.values())
 
 
-def _state(root: Path, environ: Mapping[str, str], inputs: Sequence[str]) -> str:
+def state_of(root: Path, environ: Mapping[str, str], inputs: Sequence[str]) -> str:
     """Return a digest of the state of all that an answer depends on, by size, mode and time."""
     digest = hashlib.sha256()
     for name in _ENGINE_VARIABLES:

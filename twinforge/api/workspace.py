@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twinforge.api.surroundings import trusted_bundle
 from twinforge.build.ledger import Ledger
 from twinforge.compat.active import in_force
 from twinforge.errors import Problem, ProjectError
@@ -18,6 +18,7 @@ from twinforge.model.select import select_variants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from twinforge.compat.active import Additions
     from twinforge.engine.engine import Engine, Settings
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from twinforge.model.variant import Variant
 
 __all__ = ["Workspace"]
-
-_SYSTEM_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
-"""Where Debian, Ubuntu and Alpine keep the certificate authorities that the machine trusts."""
 
 
 @dataclass(frozen=True)
@@ -148,9 +146,7 @@ class Workspace:
     @cached_property
     def ca_bundle(self) -> Path | None:
         """The certificate authorities to trust: SSL_CERT_FILE, else the system's own."""
-        named = self.environ.get("SSL_CERT_FILE", "")
-        path = Path(named) if named else _SYSTEM_BUNDLE
-        return path if path.is_file() else None
+        return trusted_bundle(self.environ)
 
     @property
     def child_environ(self) -> dict[str, str]:

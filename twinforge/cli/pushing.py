@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from twinforge.api import pushing
+from twinforge.api.repushing import Question, recall_push
 from twinforge.cli.pushed import show_pushed
 from twinforge.errors import UsageError
+from twinforge.registry.credentials import Credentials
 from twinforge.registry.items import AwsAccess
 from twinforge.report.tables import Column, render_table
 
 if TYPE_CHECKING:
+    from twinforge.api import pushing
     from twinforge.cli.session import Session
 
 __all__ = ["push"]
@@ -70,6 +72,16 @@ def push(  # noqa: PLR0913 - the options of the command line
         message = "--registry and --to exclude each other"
         raise UsageError(message)
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else ""
+    question = Question(selectors, registry, to)
+    if not dry_run:
+        login = Credentials(username, password) if username else None
+        with session.progress() as tell:
+            found = recall_push(session.root, session.environ, question, login, tell)
+        if found is not None:
+            show_pushed(session, found, as_json=as_json)
+            return
+    from twinforge.api import pushing  # noqa: PLC0415 - heavy, and not needed by the above
+
     with session.workspace() as workspace:
         variants = workspace.select(selectors)
         if dry_run:
@@ -77,7 +89,7 @@ def push(  # noqa: PLR0913 - the options of the command line
             return
         access = AwsAccess(profile, endpoint_url, address, workspace.ca_bundle)
         options = pushing.PushOptions(jobs, registry, username, password, access, to)
-        pushed = pushing.push(workspace, variants, options)
+        pushed = pushing.push(workspace, variants, options, question)
     show_pushed(session, pushed, as_json=as_json)
 
 

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["StoppedError", "gather", "pass_on"]
+__all__ = ["STOPPING_S", "StoppedError", "gather", "pass_on"]
+
+STOPPING_S = 20.0
+"""How long a run that is interrupted waits for registries to take what was sent."""
 
 T = TypeVar("T")
 

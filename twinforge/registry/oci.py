@@ -7,7 +7,7 @@ its endpoints.
 from __future__ import annotations
 
 import hashlib
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import httpx
 
     from twinforge.registry.credentials import Credentials
+    from twinforge.registry.uploads import Uploads
 
 __all__ = ["RegistryClient", "StoredManifest", "connect"]
 
@@ -50,9 +51,12 @@ class RegistryClient:
     failed again and again).
     """
 
-    def __init__(self, session: Session, retry: Retry, *, read_only: bool = False) -> None:
+    def __init__(
+        self, session: Session, retry: Retry, *, read_only: bool = False, resumes: bool = True
+    ) -> None:
         self._session = session
         self._retry = retry
+        self._resumes = resumes
         self._actions = "pull" if read_only else "pull,push"
 
     def _scope(self, repository: str) -> str:
@@ -146,22 +150,43 @@ class RegistryClient:
         digest: Digest,
         size: int,
         chunks: Callable[[int], Iterator[bytes]],
-    ) -> None:
+        uploads: Uploads | None = None,
+    ) -> int:
         """Upload a blob in one stream, which goes on where it was cut if the registry can do that.
 
         Args:
             repository: Where it goes.
             digest: Of the blob.
             size: Its bytes, at least one.
-            chunks: Gives the content from an offset on; called once per try.
+            chunks: Gives the content from an offset on; called once per try. It may raise
+                ``StoppedError``, which comes out of here when the registry has what was sent.
+            uploads: What earlier pushes have begun, and where this one is remembered.
+
+        Returns:
+            How many bytes of it were not there before.
         """
         if size == 0:  # pragma: no cover - no layer and no configuration is empty
             message = f"the blob {digest} is empty"
             raise RegistryRefusedError(message)
-        upload = BlobUpload(
-            self._session, repository, self._scope(repository), digest, size, chunks
-        )
-        self._retry.run(upload.attempt)
+        scope = self._scope(repository)
+        with ExitStack() as stack:
+            begun = None
+            if uploads is not None and self._resumes:
+                begun = stack.enter_context(
+                    uploads.claim(self._session.url(repository), digest, size)
+                )
+            upload = BlobUpload(
+                self._session,
+                repository,
+                scope,
+                digest,
+                size,
+                chunks,
+                begun=begun,
+                resumes=self._resumes,
+            )
+            self._retry.run(upload.attempt)
+            return size - upload.kept
 
     def read_manifest(self, repository: str, reference: str) -> StoredManifest | None:
         """Return the manifest of a tag or digest, or None where there is none.
@@ -236,6 +261,7 @@ def connect(  # noqa: PLR0913 - how a registry is reached, all by keyword
     retry: Retry | None = None,
     renew: Callable[[], Credentials] | None = None,
     read_only: bool = False,
+    resumes: bool = True,
     transport: httpx.BaseTransport | None = None,
 ) -> Iterator[RegistryClient]:
     """Give a client of a registry, and close its connections afterwards.
@@ -248,11 +274,12 @@ def connect(  # noqa: PLR0913 - how a registry is reached, all by keyword
         retry: How patiently; the default's about a minute.
         renew: Gives fresh credentials when the registry does not take these any more.
         read_only: Ask for tokens that may pull, and no more.
+        resumes: Whether it can go on with an upload that was cut.
         transport: Takes the place of the network.
     """
     pool = transport or make_transport(ca_bundle=ca_bundle, proxy=proxy, connections=CONNECTIONS)
     session = Session(host, credentials, pool, renew=renew)
     try:
-        yield RegistryClient(session, retry or Retry(), read_only=read_only)
+        yield RegistryClient(session, retry or Retry(), read_only=read_only, resumes=resumes)
     finally:
         session.close()

@@ -7,22 +7,25 @@ of a push: look, blobs, manifests, verify, and only then the aliases, all togeth
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from twinforge.errors import ContentConflictError, RegistryError
 from twinforge.events import Event, State
-from twinforge.registry.gather import gather
+from twinforge.registry.destination import Destination
+from twinforge.registry.gather import STOPPING_S, StoppedError, gather
 from twinforge.registry.look import Held, check_names
 from twinforge.registry.manifest import MANIFEST_TYPE, parse_manifest
 from twinforge.registry.oci import connect
 from twinforge.registry.publish import Publication, publish_all
-from twinforge.registry.transfer import Destination
+from twinforge.registry.upload import is_ecr
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
 
     from twinforge.events import Listener
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from twinforge.registry.oci import RegistryClient, StoredManifest
     from twinforge.registry.publish import Gate
     from twinforge.registry.retry import Retry
+    from twinforge.registry.uploads import Uploads
 
 __all__ = ["Promotion", "promote_to_all"]
 
@@ -55,10 +59,11 @@ def promote_to_all(  # noqa: PLR0913 - what a promotion needs, all by keyword
     *,
     listener: Listener,
     ca_bundle: Path | None = None,
-    proxy: str = "",
+    proxy: Callable[[str], str] = lambda _: "",
     jobs: int = JOBS,
     retry: Retry | None = None,
     gate: Gate | None = None,
+    uploads: Uploads | None = None,
 ) -> tuple[Pushed, ...]:
     """Bring images to every target, and move no alias anywhere before all are in and verified.
 
@@ -68,10 +73,11 @@ def promote_to_all(  # noqa: PLR0913 - what a promotion needs, all by keyword
         targets: Repositories; they must exist.
         listener: Told of what happens, from several threads.
         ca_bundle: Certificates to trust instead of the system's.
-        proxy: Address of a proxy, or empty.
+        proxy: Gives the address of the proxy for a host, or an empty string.
         jobs: How many blobs may be copied at once.
         retry: How patiently; Retry() when None.
         gate: Asked when everything is in and verified, before the aliases move.
+        uploads: What was begun earlier and not finished, and where this run remembers its own.
 
     Returns:
         What is in the targets now: by target, and within one by image.
@@ -93,14 +99,15 @@ def promote_to_all(  # noqa: PLR0913 - what a promotion needs, all by keyword
                     target.address or target.repository.host,
                     target.credentials,
                     ca_bundle=ca_bundle,
-                    proxy=proxy,
+                    proxy=proxy(target.address or target.repository.host),
                     retry=retry,
                     renew=target.renew,
                     read_only=read_only,
+                    resumes=not is_ecr(target.repository.host),
                 )
             )
 
-        origin = _Origin(source, reach(source, read_only=True))
+        origin = _Origin(source, reach(source, read_only=True), uploads)
         clients = [reach(target, read_only=False) for target in targets]
         found = gather([asking.submit(origin.read, one) for one in promotions])
         held = iter(
@@ -118,13 +125,16 @@ def promote_to_all(  # noqa: PLR0913 - what a promotion needs, all by keyword
         ]
         for item in items:
             listener(Event(STAGE, item.variant.id, State.STARTED, source.repository.name))
-        gather(
-            [
-                copying.submit(origin.bring, blob, destination, listener)
-                for destination in destinations
-                for blob in _blobs(destination, items)
-            ]
-        )
+        copies = [
+            copying.submit(origin.bring, blob, destination, listener)
+            for destination in destinations
+            for blob in _blobs(destination, items)
+        ]
+        try:
+            gather(copies)
+        except BaseException:
+            origin.stop(copies)
+            raise
         publications = [
             Publication(destination, item, {}) for destination in destinations for item in items
         ]
@@ -139,9 +149,11 @@ def promote_to_all(  # noqa: PLR0913 - what a promotion needs, all by keyword
 class _Origin:
     """The repository that a release comes from."""
 
-    def __init__(self, source: Target, client: RegistryClient) -> None:
+    def __init__(self, source: Target, client: RegistryClient, uploads: Uploads | None) -> None:
         self._source = source
         self._client = client
+        self._uploads = uploads
+        self._stopped = threading.Event()
         self._repository = source.repository.repository
 
     def read(self, promotion: Promotion) -> StoredManifest:
@@ -173,16 +185,30 @@ class _Origin:
             repository, blob.digest, self._repository
         ):
             return
-        client.upload_blob(
+        destination.sent[blob.digest] = client.upload_blob(
             repository,
             blob.digest,
             blob.size_bytes,
-            lambda offset: self._client.open_blob(self._repository, blob.digest, offset),
+            lambda offset: self._read(blob, offset),
+            self._uploads,
         )
-        destination.sent[blob.digest] = blob.size_bytes
         text = f"copied {blob.digest} to {destination.target.repository.name}"
         size = blob.size_bytes
         listener(Event(STAGE, destination.host, State.PROGRESS, text, size, size, "bytes"))
+
+    def _read(self, blob: Blob, offset: int) -> Iterator[bytes]:
+        for chunk in self._client.open_blob(self._repository, blob.digest, offset):
+            if self._stopped.is_set():
+                message = "the promotion was stopped"
+                raise StoppedError(message)
+            yield chunk
+
+    def stop(self, copies: Sequence[Future[None]]) -> None:
+        """End what is being copied in good order, so that the next run can go on there."""
+        self._stopped.set()
+        for copy in copies:
+            copy.cancel()
+        wait(copies, STOPPING_S)
 
     def _is_neighbour(self, destination: Destination) -> bool:
         ours, theirs = self._source, destination.target

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from concurrent.futures import ThreadPoolExecutor
 
+    from twinforge.registry.destination import Destination
     from twinforge.registry.items import PushItem
-    from twinforge.registry.transfer import Destination
 
 __all__ = ["Gate", "Publication", "publish_all"]
 

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 from twinforge.errors import RegistryError
 from twinforge.events import Event, State
 from twinforge.model.reference import Digest
+from twinforge.registry.destination import Destination
 from twinforge.registry.gather import gather
 from twinforge.registry.look import check_names, look
 from twinforge.registry.oci import connect
 from twinforge.registry.publish import Publication, publish_all
-from twinforge.registry.transfer import Destination, Transfer
+from twinforge.registry.transfer import Transfer
+from twinforge.registry.upload import is_ecr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from twinforge.registry.items import ImageSource, Pushed, PushItem, Target
     from twinforge.registry.publish import Gate
     from twinforge.registry.retry import Retry
+    from twinforge.registry.uploads import Uploads
 
 __all__ = ["push_to_all"]
 
@@ -47,10 +50,11 @@ def push_to_all(  # noqa: PLR0913 - what a push needs, all by keyword
     work_dir: Path,
     listener: Listener,
     ca_bundle: Path | None = None,
-    proxy: str = "",
+    proxy: Callable[[str], str] = lambda _: "",
     jobs: int = JOBS,
     retry: Retry | None = None,
     gate: Gate | None = None,
+    uploads: Uploads | None = None,
 ) -> tuple[Pushed, ...]:
     """Push images to every target, and move no alias anywhere before all are in and verified.
 
@@ -65,10 +69,11 @@ def push_to_all(  # noqa: PLR0913 - what a push needs, all by keyword
         work_dir: An existing folder with room for the compressed layers; it is left as it was.
         listener: Told of what happens, from several threads.
         ca_bundle: Certificates to trust instead of the system's.
-        proxy: Address of a proxy, or empty.
+        proxy: Gives the address of the proxy for a host, or an empty string.
         jobs: How many layers may be uploaded at once.
         retry: How patiently; Retry() when None.
         gate: Asked when everything is in and verified, before the aliases move.
+        uploads: What earlier pushes began and did not finish, and where this one remembers its own.
 
     Returns:
         What is in the registries now: by target, and within one by item.
@@ -88,9 +93,10 @@ def push_to_all(  # noqa: PLR0913 - what a push needs, all by keyword
                     target.address or target.repository.host,
                     target.credentials,
                     ca_bundle=ca_bundle,
-                    proxy=proxy,
+                    proxy=proxy(target.address or target.repository.host),
                     retry=retry,
                     renew=target.renew,
+                    resumes=not is_ecr(target.repository.host),
                 )
             )
             for target in targets
@@ -124,6 +130,7 @@ def push_to_all(  # noqa: PLR0913 - what a push needs, all by keyword
                     progress=progress,
                     asking=asking,
                     jobs=jobs,
+                    uploads=uploads,
                 ).run(wanted, destinations)
             finally:
                 cache.save()

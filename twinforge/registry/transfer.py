@@ -7,17 +7,16 @@ uploads done while the next layer is being read.
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from twinforge.errors import RegistryError
 from twinforge.model.reference import Digest
 from twinforge.registry.archive import Entry, read_archive, read_config
 from twinforge.registry.compress import Compressed, Compressor, read_file
-from twinforge.registry.gather import StoppedError, gather, pass_on
-from twinforge.registry.look import Held, recover_blobs
+from twinforge.registry.gather import STOPPING_S, StoppedError, gather, pass_on
+from twinforge.registry.look import recover_blobs
 from twinforge.registry.manifest import Blob
 
 if TYPE_CHECKING:
@@ -25,45 +24,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from twinforge.registry.cache import BlobCache
-    from twinforge.registry.items import ImageSource, PushItem, Target
-    from twinforge.registry.oci import RegistryClient
+    from twinforge.registry.destination import Destination
+    from twinforge.registry.items import ImageSource, PushItem
+    from twinforge.registry.uploads import Uploads
 
-__all__ = ["Destination", "Transfer"]
+__all__ = ["Transfer"]
 
 COMPRESSORS = 2
-
-
-@dataclass(slots=True)
-class Destination:
-    """A repository during a push, and what is known of it.
-
-    Attributes:
-        held: What it had of each item before the push, by image id.
-        blobs: Blobs that it has, by diff id.
-        configs: Configurations that it has.
-        sent: Bytes of each layer or configuration that were uploaded, by diff id or digest.
-    """
-
-    target: Target
-    client: RegistryClient
-    held: Mapping[str, Held]
-    blobs: dict[Digest, Blob] = field(default_factory=dict)
-    configs: dict[Digest, Blob] = field(default_factory=dict)
-    sent: dict[Digest, int] = field(default_factory=dict)
-
-    @property
-    def repository(self) -> str:
-        """The repository's name in its registry."""
-        return self.target.repository.repository
-
-    @property
-    def host(self) -> str:
-        """The registry's host as references name it."""
-        return self.target.repository.host
-
-    def lacking(self, digests: Collection[Digest]) -> list[Digest]:
-        """Return those of some diff ids and configurations that it lacks, in their order."""
-        return [one for one in digests if one not in self.blobs and one not in self.configs]
 
 
 class Transfer:
@@ -79,6 +46,7 @@ class Transfer:
         progress: Callable[[Digest, int], None],
         asking: ThreadPoolExecutor,
         jobs: int,
+        uploads: Uploads | None = None,
     ) -> None:
         self._layers = layers
         self._source = source
@@ -87,6 +55,7 @@ class Transfer:
         self._progress = progress
         self._asking = asking
         self._jobs = jobs
+        self._uploads = uploads
         self._configs = {Digest.parse(image_id) for image_id in layers}
         self._stopped = threading.Event()
 
@@ -207,40 +176,53 @@ class Transfer:
             self._stopped.set()
             raise
         finally:
-            self._end(compressor, uploading)
+            self._end(compressor, uploading, uploads)
         gather(uploads)
         for digest in left:
             message = f"the engine's archive lacks {digest}, which belongs to an image in it"
             hint = "an engine with the containerd image store is not supported yet: use overlay2"
             raise RegistryError(message, hint=hint)
 
-    def _end(self, compressor: Compressor, uploading: ThreadPoolExecutor) -> None:
-        """Wait for what is under way; an interrupt in the meantime ends it early."""
+    def _end(
+        self,
+        compressor: Compressor,
+        uploading: ThreadPoolExecutor,
+        uploads: Sequence[Future[None]],
+    ) -> None:
+        """Wait for what is under way; after an interrupt, until it has ended in good order.
+
+        Results are waited for and not threads: in Python 3.11 a thread whose join was interrupted
+        counts as ended.
+        """
         try:
             compressor.close()
-            uploading.shutdown()
+            wait(uploads)
         except BaseException:
             self._stopped.set()
+            wait(uploads, STOPPING_S)
             raise
+        finally:
+            uploading.shutdown(wait=False)
 
     def _deliver(
         self, entry: Entry, layer: Compressed, missing: Mapping[Digest, Sequence[Destination]]
     ) -> None:
         """Upload a compressed layer to all that lack it, and remove its file."""
         try:
+            self._go_on()
             _check_content(entry, layer)
             for destination in missing.get(layer.diff_id, ()):
                 client, repository = destination.client, destination.repository
                 blob = layer.blob
                 # The state folder may be new while the registry is not.
                 if client.blob_size(repository, blob.digest) != blob.size_bytes:
-                    client.upload_blob(
+                    destination.sent[layer.diff_id] = client.upload_blob(
                         repository,
                         blob.digest,
                         blob.size_bytes,
                         lambda offset: self._counted(layer, offset),
+                        self._uploads,
                     )
-                    destination.sent[layer.diff_id] = blob.size_bytes
                 destination.blobs[layer.diff_id] = blob
                 self._record(layer.diff_id, blob, destination)
                 # A push that is killed has then at least this to go on from.

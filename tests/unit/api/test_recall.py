@@ -168,6 +168,6 @@ def test_another_uv_or_another_twinforge_is_another_answer(
 def test_a_broken_note_is_no_note(world: World, noted: BuildSummary, text: str) -> None:
     assert ask(world) == noted
     note = world.root / ".twinforge/unchanged.json"
-    assert json.loads(note.read_text("utf-8"))["format"] == 1
+    assert json.loads(note.read_text("utf-8"))["format"] == 2
     note.write_text(text, "latin-1")
     assert ask(world) is None

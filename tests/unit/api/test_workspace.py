@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from twinforge.api import workspace as module
+from twinforge.api import surroundings as module
 from twinforge.api.workspace import Workspace
 from twinforge.errors import ProjectError
 

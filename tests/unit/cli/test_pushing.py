@@ -5,13 +5,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.unit.registry.conftest import PASSWORD as SECRET
+from tests.unit.registry.conftest import USERNAME, FakeRegistry, sha256
 from tests.unit.world import KEY
 from twinforge.api import pushing
+from twinforge.api import workspace as workspaces
 from twinforge.api.checks import checks_digest
 from twinforge.build.ledger import Smoked
 from twinforge.errors import RegistryRefusedError
 from twinforge.model.reference import Digest
 from twinforge.registry.items import Pushed
+from twinforge.registry.manifest import MANIFEST_TYPE, Blob, render_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +41,16 @@ def smoked(run: Run, world: World) -> World:
 
 
 @pytest.fixture
-def targets(monkeypatch: pytest.MonkeyPatch) -> list[Target]:
+def registry(monkeypatch: pytest.MonkeyPatch) -> FakeRegistry:
+    """Holds nothing: what a push says of it is looked at, and not believed."""
+    found = FakeRegistry()
+    monkeypatch.setattr("twinforge.registry.oci.make_transport", lambda **_: found.transport)
+    return found
+
+
+@pytest.fixture
+def targets(monkeypatch: pytest.MonkeyPatch, registry: FakeRegistry) -> list[Target]:
+    assert registry.manifests == {}
     found: list[Target] = []
 
     def push_to_all(
@@ -110,6 +123,36 @@ def test_a_password_comes_from_standard_input_and_is_shown_nowhere(
     assert PASSWORD not in ran.out + ran.err
     written = [path for path in smoked.root.rglob("*") if path.is_file()]
     assert [path for path in written if PASSWORD.encode() in path.read_bytes()] == []
+
+
+def test_a_second_push_asks_the_registry_and_reads_no_project(
+    run: Run, smoked: World, registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (image_id,) = smoked.images.keys.values()
+    body = render_manifest(Blob(Digest.parse(image_id), 7), [Blob(Digest("a" * 64), 9)])
+    done = Pushed(
+        "cpu-debian12-py3.11", "127.0.0.1:5000/ml/words", Digest.parse(sha256(body)),
+        (TAG,), ("latest-cpu",), 16, 16, 1, 1, already=False,
+    )  # fmt: skip
+    for tag in (TAG, "latest-cpu"):
+        registry.manifests["ml/words", tag] = (MANIFEST_TYPE, body)
+    monkeypatch.setattr(pushing, "push_to_all", lambda *_, **__: (done,))
+    push = ["push", CPU, "--registry", "127.0.0.1:5000", "--username", USERNAME]
+    push += ["--password-stdin", "--json"]
+    (first,) = json.loads(run(*push, stdin=f"{SECRET}\n").out)
+
+    def never(*_: object, **__: object) -> None:
+        pytest.fail("the project was read")
+
+    monkeypatch.setattr(workspaces, "Workspace", never)
+    ran = run(*push, stdin=f"{SECRET}\n")
+    assert ran.status == 0
+    assert json.loads(ran.out) == [{**first, "already": True, "bytes_sent": 0, "layers_sent": 0}]
+    assert ran.err == f"push {CPU}: skipped: 127.0.0.1:5000/ml/words@{sha256(body)}\n"
+    assert registry.writes() == []
+    assert run(*push[:-1], stdin=f"{SECRET}\n").out.splitlines()[1].split()[3:5] == [
+        *("already", "there")
+    ]
 
 
 @pytest.mark.parametrize("arguments", [["--username", "me"], ["--password-stdin"]])
