@@ -78,6 +78,7 @@ def _shelved(workspace: Workspace, today: date) -> Iterator[Problem]:
     yield from reasons.told()
     yield from told.problems
     yield from told.warnings
+    yield from told.conditions
 
 
 class _Notes:

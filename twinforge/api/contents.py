@@ -10,6 +10,7 @@ from twinforge.api.asking import base_text, lock_of, python_axis, requirement_of
 from twinforge.compat.builds import carries_cuda
 from twinforge.compat.duplicates import find_duplicate
 from twinforge.compat.frameworks import framework_builds, framework_of
+from twinforge.compat.wheelless import missing_wheels
 from twinforge.lock.apt import apt_packages
 from twinforge.lock.cuda import cuda_troubles
 from twinforge.lock.resolver import OLDEST_PYTHON
@@ -28,13 +29,30 @@ _MEGABYTE = 1_000_000
 
 
 def content_problems(workspace: Workspace, variant: Variant) -> Iterator[tuple[Place, str]]:
-    """Yield what can't be locked whatever an index says: an old Python, libraries without a package."""
+    """Yield what can't be locked: an old Python, what has no wheel, libraries without a package."""
     if tuple(int(part) for part in variant.python.split(".")) < OLDEST_PYTHON:
         oldest = ".".join(map(str, OLDEST_PYTHON))
         message = f"Python {variant.python} is older than any that uv resolves for ({oldest})"
         yield python_axis(workspace, variant).place, message
+    yield from _wheelless(workspace, variant)
     for trouble in cuda_troubles(workspace.project.recipe_for(variant), variant):
         yield trouble.place, trouble.message
+
+
+def _wheelless(workspace: Workspace, variant: Variant) -> Iterator[tuple[Place, str]]:
+    """Yield what exact versions ask for that has no wheel; an index of one's own may have one."""
+    recipe = workspace.project.recipe_for(variant)
+    if recipe.indexes or lock_of(workspace, variant) is not None:
+        return
+    for package in recipe.packages:
+        requirement = requirement_of(package, variant)
+        pins = [one.version for one in requirement.specifier if one.operator in {"==", "==="}]
+        for version in pins:
+            if version.endswith(".*"):
+                continue
+            name = canonicalize_name(requirement.name)
+            for fact in missing_wheels(name, version, variant.python):
+                yield package.place, f"{fact.text} ({fact.sources[0]})"
 
 
 def duplicate_warnings(workspace: Workspace, variant: Variant) -> Iterator[tuple[Place, str]]:

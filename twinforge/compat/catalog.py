@@ -9,6 +9,7 @@ from twinforge.compat.framework_tables import load_framework_table, load_names_t
 from twinforge.compat.image_tables import load_image_table
 from twinforge.compat.library_tables import load_library_table
 from twinforge.compat.tables import load_cuda_table, load_instance_table, load_system_table
+from twinforge.compat.wheelless import load_wheelless_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +29,7 @@ def data_tables() -> Mapping[str, Table]:
         "systems.yaml": load_system_table(),
         "images.yaml": load_image_table("images.yaml"),
         "images-rpm.yaml": load_image_table("images-rpm.yaml"),
+        "wheelless.yaml": load_wheelless_table(),
         **{
             f"frameworks/{name}.yaml": load_framework_table(name)
             for name in load_names_table().frameworks

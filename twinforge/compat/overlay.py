@@ -21,6 +21,7 @@ from twinforge.compat.image_tables import ImageTable
 from twinforge.compat.library_tables import LibraryTable
 from twinforge.compat.tablefile import Table, load
 from twinforge.compat.tables import CudaTable, InstanceTable, SystemTable
+from twinforge.compat.wheelless import WheellessTable
 from twinforge.errors import Problem, ProjectError
 from twinforge.model.inside import ProjectFiles, read_document
 from twinforge.model.source import read_source
@@ -42,6 +43,7 @@ _TABLES: Mapping[str, type[Table]] = MappingProxyType(
         "libraries": LibraryTable,
         "systems": SystemTable,
         "images": ImageTable,
+        "wheelless": WheellessTable,
     }
 )
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from twinforge.api.compatibility import check_compatibility
 from twinforge.api.locking import check_locks
+from twinforge.api.workspace import Workspace
 from twinforge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -72,3 +74,36 @@ def test_a_library_of_cuda_that_the_base_lacks_is_a_problem_before_anything_is_l
         "words/cu129-debian12-py3.11: there is no data on CUDA 12.9's"
     )
     assert problem.path == "recipes/words.yaml"
+
+
+def test_what_is_left_of_2018_is_told_piece_by_piece(tmp_path: Path) -> None:
+    root = Path(__file__).parents[3]
+    workspace = Workspace(root, {}, tmp_path / "engine", tmp_path / "cache")
+    found = "\n".join(map(str, check_compatibility(workspace, TODAY).shelved))
+    for gone in (
+        "whether nvidia/cuda:9.0-base-ubuntu16.04 can still be pulled: it is in none of NVIDIA's lists",
+        "Python 3.5 is older than any that uv resolves for (3.6)",
+        "tensorflow 1.6.0 asks, through tensorboard, for html5lib==0.9999999, of which the default",
+        "tensorflow-gpu 1.6.0 asks, through tensorboard, for html5lib==0.9999999, of which the default",
+        "keras 2.1.5 asks for pyyaml, of which the default index has no wheel for Python 3.5",
+        "ubuntu-16.04 is past its end of life",
+    ):
+        assert gone in found
+
+
+def test_what_has_no_wheel_is_a_problem_of_the_line_that_asks_for_it(world: World) -> None:
+    for lock in world.root.rglob("*lock*"):
+        lock.unlink()
+    pins = "python:\n  packages:\n    - tensorflow==1.15.0\n    - keras==2.1.5\n"
+    world.edit("recipes/words.yaml", "program:", f"{pins}program:")
+    problems = [
+        p for p in check_compatibility(world.workspace, TODAY).problems if "asks" in p.message
+    ]
+    (problem,) = problems
+    assert (problem.path, problem.line) == ("recipes/words.yaml", 6)
+    assert "tensorflow 1.15.0 asks for gast==0.2.2, of which the default" in problem.message
+    # an index of one's own may have it
+    own = "python:\n  indexes: [https://wheels.example.com/simple/]\n"
+    world.edit("recipes/words.yaml", "python:\n", own)
+    found = check_compatibility(world.workspace, TODAY).problems
+    assert not [p for p in found if "asks" in p.message]
