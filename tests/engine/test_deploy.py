@@ -369,3 +369,32 @@ def test_a_registry_that_sagemaker_does_not_know_is_refused_before_aws_is_asked(
     assert ran.status == 4
     assert "'registry.example.com' is another registry" in ran.err
     assert aws.fake.calls == []
+
+
+def test_an_endpoint_that_is_not_ours_has_no_history(aws: AwsWorld) -> None:
+    ran = aws.run("endpoint", "history", "strange")
+    assert (ran.status, ran.out) == (2, "")
+    assert "no endpoint config that Twinforge made for an endpoint 'strange'" in ran.err
+
+
+def test_where_nothing_is_left_over_nothing_is_deleted(aws: AwsWorld) -> None:
+    assert aws.deploy().status == 0
+    assert aws.must("endpoint", "gc", "--min-age", "0").out == "nothing to delete\n"
+    assert aws.must("endpoint", "gc", "--json").json == {"configs": [], "models": []}
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ("s3://models/words/", "SageMaker takes one archive, s3://.../NAME.tar.gz"),
+        ("s3://models/words/model.zip", "SageMaker takes one archive"),
+        ("./model.tar.gz", "neither an S3 address nor the name of a training job"),
+    ],
+)
+def test_a_model_that_sagemaker_does_not_take_is_refused_before_it_is_asked(
+    aws: AwsWorld, model: str, told: str
+) -> None:
+    ran = aws.deploy("--model", model)
+    assert ran.status == 2
+    assert told in ran.err
+    assert aws.fake.calls == []

@@ -153,8 +153,17 @@ def test_a_job_can_be_looked_at_and_stopped(aws: AwsWorld) -> None:
     ran = train(aws)
     assert ran.status == 1
     assert "the training job 'first' is Stopped (Stopped)" in ran.err
-    assert aws.run("job", "stop", "first").status == 1
+    assert aws.must("job", "stop", "first").out == "first: Stopped already\n"
+    assert aws.must("job", "stop", "first", "--dry-run").out == "first: Stopped already\n"
+    assert aws.run("job", "stop", "nobody").status == 2
     assert aws.run("job", "status", "nobody").status == 2
+
+
+@pytest.mark.parametrize("option", ["--count", "--volume"])
+def test_a_job_on_nothing_is_refused(aws: AwsWorld, option: str) -> None:
+    ran = train(aws, option, "0")
+    assert (ran.status, aws.fake.calls) == (2, [])
+    assert "0 is not in the range x>=1" in ran.err
 
 
 def test_dry_run_shows_uploads_and_request_and_sends_nothing(aws: AwsWorld, data: Path) -> None:

@@ -38,6 +38,7 @@ __all__ = [
     "status",
 ]
 
+_ARCHIVE = ".tar.gz"
 SERVERLESS_LIKE = "ml.m5.large"
 """A serverless worker is amd64 without an accelerator; this type stands for it in the facts.
 
@@ -142,11 +143,21 @@ def region(*chosen: Selected) -> str:
 def model_address(service: Service, text: str) -> str:
     """Return the S3 address of a model that is named by it or by its training job.
 
+    Source: botocore's service model, ``ContainerDefinition.ModelDataUrl``, on the suffix.
+
     Raises:
-        UsageError: There is no such job.
+        UsageError: There is no such job, or it is no address of one archive.
         TrainError: The job has no model.
     """
-    return text if text.startswith("s3://") else find_model(service, text)
+    if text.startswith("s3://"):
+        if not text.endswith(_ARCHIVE):
+            message = f"'{text}' is no model: SageMaker takes one archive, s3://.../NAME{_ARCHIVE}"
+            raise UsageError(message)
+        return text
+    if "/" in text:
+        message = f"'{text}' is neither an S3 address nor the name of a training job"
+        raise UsageError(message, hint=f"send it to S3 first: aws s3 cp {text} s3://BUCKET/...")
+    return find_model(service, text)
 
 
 def deploy(
@@ -175,10 +186,18 @@ def status(services: Services, name: str) -> EndpointState:
 
 
 def history(services: Services, name: str) -> tuple[Config, ...]:
-    """Return the endpoint configs that we made for an endpoint, newest first."""
+    """Return the endpoint configs that we made for an endpoint, newest first.
+
+    Raises:
+        UsageError: We made none.
+    """
     found = find_endpoint(services.sagemaker, name)
     current = found.config if found is not None else ""
-    return read_history(services.sagemaker, name, current=current)
+    configs = read_history(services.sagemaker, name, current=current)
+    if not configs:
+        message = f"there is no endpoint config that Twinforge made for an endpoint '{name}'"
+        raise UsageError(message, hint="see 'aws sagemaker list-endpoints'")
+    return configs
 
 
 def rollback(

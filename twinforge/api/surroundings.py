@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined] # typeshed lacks it
 
+from twinforge.errors import UsageError
 from twinforge.registry.auth import is_loopback
 from twinforge.registry.credentials import ANONYMOUS, Credentials, read_credentials
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["proxy_of", "stored_credentials", "trusted_bundle"]
 
+_PROXIES = frozenset({"http", "https"})
 _SYSTEM_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 """Where Debian, Ubuntu and Alpine keep the certificate authorities that the machine trusts."""
 
@@ -33,11 +36,30 @@ def proxy_of(environ: Mapping[str, str], host: str) -> str:
 
     This machine is never asked through one: plain HTTP is spoken to it, password included. So do
     Docker's own programs. Source: https://pkg.go.dev/net/http#ProxyFromEnvironment
+
+    Raises:
+        UsageError: The variable holds no address of a proxy that is spoken to here.
     """
     exempt = {"no": environ.get("NO_PROXY") or environ.get("no_proxy") or ""}
     if is_loopback(host) or proxy_bypass_environment(host.partition(":")[0], exempt):
         return ""
-    return environ.get("HTTPS_PROXY") or environ.get("https_proxy") or ""
+    name = "HTTPS_PROXY" if environ.get("HTTPS_PROXY") else "https_proxy"
+    address = environ.get(name, "")
+    if address and "://" not in address:
+        address = f"http://{address}"  # as curl and Docker's programs read it
+    if address and not _is_proxy(address):
+        # Its value is not shown: it may hold a password.
+        message = f"the environment's {name} is not the address of a proxy over http or https"
+        raise UsageError(message, hint="write http://[user:password@]host:port, or unset it")
+    return address
+
+
+def _is_proxy(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in _PROXIES and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False
 
 
 def stored_credentials(environ: Mapping[str, str], host: str) -> Credentials:

@@ -213,6 +213,9 @@ def gc(  # noqa: PLR0913 - the options of the command line
         session.show_json(garbage.as_json())
         return
     rows = [["config", one] for one in garbage.configs] + [["model", one] for one in garbage.models]
+    if not rows:
+        session.show("nothing to delete")
+        return
     session.show(render_table(rows, (Column("kind"), Column("name")), style=session.style))
 
 

@@ -72,6 +72,9 @@ def push(  # noqa: PLR0913 - the options of the command line
         message = "--registry and --to exclude each other"
         raise UsageError(message)
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else ""
+    if password_stdin and not password:
+        message = "standard input has no password in its first line"
+        raise UsageError(message)
     question = Question(selectors, registry, to)
     if not dry_run:
         login = Credentials(username, password) if username else None

@@ -36,7 +36,13 @@ GB = 10**9
 )
 @click.argument("recipe")
 @click.option("--instance", required=True, metavar="TYPE", help="Such as ml.p2.xlarge.")
-@click.option("--count", default=1, show_default=True, help="The number of instances.")
+@click.option(
+    "--count",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="The number of instances.",
+)
 @click.option(
     "--channel", "channels", multiple=True, metavar="NAME=S3|DIR", help="Its data; may be repeated."
 )
@@ -52,7 +58,9 @@ GB = 10**9
 @click.option(
     "--checkpoints", default="", metavar="S3", help="Kept in step with /opt/ml/checkpoints."
 )
-@click.option("--volume", "volume_gb", default=30, show_default=True, metavar="GB")
+@click.option(
+    "--volume", "volume_gb", default=30, show_default=True, type=click.IntRange(1), metavar="GB"
+)
 @click.option("--registry", default="", metavar="NAME", help="Take it from this one of the matrix.")
 @click.option("--accelerator", default="", help="Insist on one, such as cpu on a GPU instance.")
 @click.option("--variant", default="", help="Insist on a variant.")
@@ -168,8 +176,12 @@ def status(session: Session, *, name: str, as_json: bool, region: str, profile: 
 def stop_job(session: Session, *, name: str, dry_run: bool, region: str, profile: str) -> None:
     """Stop a training job: it gets SIGTERM, and 120 s to save its model."""
     services = connect(open_account(session.environ, region, profile))
+    found = read_job(services.sagemaker, name)
+    if found.has_ended:
+        session.show(f"{name}: {found.status} already")
+        return
     if dry_run:
-        session.show(f"{name}: would be stopped ({read_job(services.sagemaker, name).phase})")
+        session.show(f"{name}: would be stopped ({found.phase})")
         return
     stop(services.sagemaker, name)
     session.show(f"{name}: stopping")

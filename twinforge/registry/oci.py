@@ -278,7 +278,7 @@ def connect(  # noqa: PLR0913 - how a registry is reached, all by keyword
         transport: Takes the place of the network.
     """
     pool = transport or make_transport(ca_bundle=ca_bundle, proxy=proxy, connections=CONNECTIONS)
-    session = Session(host, credentials, pool, renew=renew)
+    session = Session(host, credentials, pool, renew=renew, proxy=proxy)
     try:
         yield RegistryClient(session, retry or Retry(), read_only=read_only, resumes=resumes)
     finally:

@@ -78,8 +78,11 @@ class Session:
         transport: httpx.BaseTransport,
         *,
         renew: Callable[[], Credentials] | None = None,
+        proxy: str = "",
     ) -> None:
         self._host = host
+        # Without the user and the password that its address may hold.
+        self._proxy = urlsplit(proxy).netloc.rpartition("@")[2]
         # Docker's rule: plain HTTP is for this machine only.
         self.base = f"{'http' if is_loopback(host) else 'https'}://{_address(host)}/"
         self._client = httpx.Client(
@@ -207,6 +210,8 @@ class Session:
     ) -> TransientError | RegistryRefusedError:
         certificate = "CERTIFICATE_VERIFY_FAILED" in str(error)
         reason = self._scrub(str(error)) or type(error).__name__
+        if self._proxy and isinstance(error, httpx.ConnectError | httpx.ProxyError):
+            reason = f"{reason} (through the proxy {self._proxy})"
         message = self._describe(request, reason)
         if certificate or isinstance(error, httpx.UnsupportedProtocol):
             hint = "trust its authority with a CA bundle" if certificate else ""

@@ -154,10 +154,8 @@ def stop(service: Service, name: str) -> None:
     """Ask SageMaker to stop a job: it gets SIGTERM, and 120 s to save its model.
 
     Raises:
-        UsageError: There is no such job.
-        AwsRefusedError: It can't be stopped, for instance because it has ended.
+        AwsRefusedError: There is no such job, or it has ended.
     """
-    read_job(service, name)
     service.call("StopTrainingJob", {"TrainingJobName": name})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from twinforge.errors import UsageError
 from twinforge.events import Event, State
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from twinforge.events import Listener
@@ -21,6 +23,7 @@ __all__ = ["Upload", "plan_upload", "upload"]
 
 _CHUNK = 1 << 20
 _DIGITS = 16
+_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +54,12 @@ def plan_upload(channel: str, source: Path, below: Place) -> Upload:
     Links are followed, as copying the folder would.
 
     Raises:
-        UsageError: It is not there, or holds no file.
+        UsageError: It is not there, holds no file, or something that can't be sent.
     """
     if source.is_file():
         files = {source.name: source}
     else:
-        found = sorted(path for path in source.rglob("*") if path.is_file())
+        found = sorted(_walk(source, frozenset()))
         files = {path.relative_to(source).as_posix(): path for path in found}
     if not files:
         message = f"the channel '{channel}' has no files: '{source}' is no file or folder with any"
@@ -87,8 +90,17 @@ def upload(storage: Storage, plan: Upload, *, listener: Listener) -> int:
     progress = _Progress(plan.channel, total, listener)
     text = f"{len(missing)} files to {plan.place}"
     listener(Event("upload", plan.channel, State.STARTED, text, 0, total, "bytes"))
-    for name in missing:
+
+    def send(name: str) -> None:
         storage.upload(plan.files[name], plan.place.below(name), progress.moved)
+
+    pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="upload")
+    try:
+        for sent in [pool.submit(send, name) for name in missing]:
+            sent.result()
+    finally:
+        # after a failure, what has not begun is not begun any more
+        pool.shutdown(cancel_futures=True)
     listener(Event("upload", plan.channel, State.DONE, text, total, total, "bytes"))
     return total
 
@@ -111,11 +123,43 @@ class _Progress:
         self._listener(event)
 
 
+def _walk(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
+    """Yield all files below a folder, links followed; ``above`` are the real folders around it.
+
+    Raises:
+        UsageError: Something is no file or folder, such as a link to nowhere: what is left out
+            without a word is missed in training.
+    """
+    real = folder.resolve()
+    if real in above:
+        message = f"'{folder}' is a link to a folder that it lies in"
+        raise UsageError(message, hint="remove it, or give another folder")
+    try:
+        entries = sorted(folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    for path in entries:
+        if path.is_dir():
+            yield from _walk(path, above | {real})
+        elif path.is_file():
+            yield path
+        else:
+            message = f"'{path}' is neither a file nor a folder, nor a link to one"
+            raise UsageError(message, hint="remove it, or give another folder")
+
+
 def _hash(path: Path) -> tuple[str, int]:
     digest = hashlib.sha256()
     size = 0
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+                size += len(chunk)
+    except OSError as error:
+        raise _unreadable(path, error) from error
     return digest.hexdigest(), size
+
+
+def _unreadable(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"'{path}' can't be read: {error.strerror}")

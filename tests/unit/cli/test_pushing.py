@@ -162,6 +162,13 @@ def test_half_a_login_is_refused(run: Run, arguments: list[str]) -> None:
     assert ran.err == "error: --username and --password-stdin belong together\n"
 
 
+@pytest.mark.parametrize("stdin", ["", "\n"])
+def test_a_password_that_is_none_is_refused(run: Run, stdin: str) -> None:
+    ran = run("push", "--username", "me", "--password-stdin", stdin=stdin)
+    assert ran.status == 2
+    assert ran.err == "error: standard input has no password in its first line\n"
+
+
 def test_a_debug_traceback_of_a_refusal_has_no_password(
     run: Run, smoked: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -225,6 +225,20 @@ def test_a_registry_that_asks_for_an_hour_is_not_waited_for(registry: Any) -> No
         found.blob_size("ml/x", DIGEST)
 
 
+def test_a_proxy_that_does_not_answer_is_named_without_its_password(registry: Any) -> None:
+    registry.faults = [httpx.ConnectError("refused"), httpx.ReadError("reset")]
+    retry = Retry(attempts=1, sleep=lambda _: None)
+    proxy, transport = "http://me:hunter2@proxy:3128", registry.transport
+    with connect(NAME, WHO, retry=retry, proxy=proxy, transport=transport) as found:
+        with pytest.raises(
+            RegistryError, match=r"refused \(through the proxy proxy:3128\)"
+        ) as caught:
+            found.blob_size("ml/x", DIGEST)
+        assert "hunter2" not in caught.value.message
+        with pytest.raises(RegistryError, match=r"reset \("):
+            found.blob_size("ml/x", DIGEST)
+
+
 @pytest.mark.parametrize("status", [400, 403, 405, 409, 422])
 def test_a_definite_no_is_not_tried_again(registry: Any, status: int) -> None:
     answer = httpx.Response(status, json={"errors": [{"code": "DENIED", "message": "not you"}]})
