@@ -127,7 +127,9 @@ def parse_body(body: bytes, kind: str, *, charset: str = "utf-8") -> Any:
             return _parse_json(text, "the body")
         if kind == JSON_LINES:
             lines = enumerate(text.split("\n"), 1)
-            rows = [_parse_json(line, f"line {number}") for number, line in lines if line.strip()]
+            rows: Any = [
+                _parse_json(line, f"line {number}") for number, line in lines if line.strip()
+            ]
         else:
             rows = list(_rows(text)) if kind == CSV else text
     if not rows and kind != TEXT:
