@@ -186,3 +186,18 @@ def test_an_idle_connection_does_not_hold_up_the_end(tmp_path: Path) -> None:
         assert server.stop() == 0
         assert idle.read_all() == b""
         idle.close()
+
+
+def test_the_target_of_a_proxy_is_the_same_path(wire: Wire) -> None:
+    wire.send(b"GET http://x/ping HTTP/1.1\r\nhost: x\r\n\r\n")
+    assert wire.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 200 OK\r\n")
+    wire.send(b"GET http://x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    assert wire.read_all().endswith(b'there is nothing at \'/\'", "status": 404}')
+
+
+def test_a_client_of_http_1_0_knows_no_100(wire: Wire) -> None:
+    wire.send(
+        b"POST /invocations HTTP/1.0\r\ncontent-type: text/csv\r\nexpect: 100-continue\r\n"
+        b"content-length: 1\r\n\r\n1"
+    )
+    assert wire.read_all().startswith(b"HTTP/1.1 200 OK\r\n")

@@ -49,6 +49,10 @@ def predict(data, context):
         return broken(0)
     if context.custom_attributes == "raise":
         raise KeyError("a bug")
+    if context.custom_attributes == "raise-data":
+        raise ValueError(data)
+    if context.custom_attributes == "refuse-data":
+        raise InvalidInput(data)
     if context.custom_attributes == "refuse":
         raise InvalidInput("seven is too many")
     if context.custom_attributes == "sleep":
@@ -162,6 +166,16 @@ def test_a_refusal_is_json_that_says_why(
     document = json.loads(reply.body)
     assert document["status"] == status
     assert reason in document["error"]
+
+
+@pytest.mark.parametrize(("what", "status"), [("raise-data", 500), ("refuse-data", 400)])
+def test_half_a_surrogate_pair_in_an_error_keeps_no_answer_back(
+    many: Server, what: str, status: int
+) -> None:
+    reply = many.invoke(b'"\\ud800 or \xc3\xa4"', "application/json", **attributes(what))
+    assert reply.status == status
+    if status == 400:
+        assert json.loads(reply.body)["error"] == "\ud800 or ä"
 
 
 def test_a_body_without_a_length_has_the_same_limit(many: Server) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -181,6 +182,15 @@ def train(job): job.parse(Chosen)
         ("import sys\ndef train(job): sys.exit(3)", 3, "the trainer ended with status 3"),
         ("import sys\ndef train(job): sys.exit('no data')", 1, "no data"),
         ("def other(job): ...", 1, "defines no function 'train'"),
+        ("import sys\ndef train(job): sys.exit(256)", 1, "the trainer ended with status 256"),
+        ("async def train(job): ...", 1, "trainer.py' is 'async', and nobody awaits it"),
+        ("def train(job): yield job", 1, "holds a 'yield', so that nothing of it ran"),
+        ("def train(job): raise ValueError('half \\ud800')", 1, "ValueError: half ?"),
+        (
+            "class Odd(Exception):\n  def __str__(self): return 1 / 0\ndef train(job): raise Odd",
+            1,
+            "Odd: its text can't be had: ZeroDivisionError",
+        ),
         (
             "METRICS = {'loss': 'loss=.*'}\ndef train(job): (job.model_dir / 'm').touch()",
             1,
@@ -223,7 +233,7 @@ def test_a_trainer_that_ignores_sigterm_is_killed_and_its_checkpoints_are_kept(
     tmp_path: Path,
 ) -> None:
     trainer = """
-import itertools, os, signal, time
+import itertools, os, signal, sys, time
 def train(job):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     job.checkpoint_dir.mkdir(exist_ok=True)
@@ -231,7 +241,7 @@ def train(job):
     (job.checkpoint_dir / "pid").write_text(str(os.getpid()))
     (job.checkpoint_dir / "begun").touch()
     for step in itertools.count():
-        print("step", step)
+        sys.stdout.write(f"step {step}\\n")  # at once, so that a line is whole or not there
         time.sleep(0.1)
 """
     root = write_job(tmp_path)
@@ -242,7 +252,7 @@ def train(job):
     steps = [line for line in log.splitlines() if not line.startswith("train: ")]
     assert steps == [f"step {number}" for number in range(len(steps))]
     assert [line for line in log.splitlines() if line.startswith("train: ")] == [
-        "train: the trainer did not stop within 1 s and is killed",
+        "train: the trainer did not stop within 1 s and was killed",
         "train: stopped, with status 137",
     ]
     assert child.returncode == 128 + signal.SIGKILL
@@ -250,6 +260,12 @@ def train(job):
         os.kill(int((root / "checkpoints/pid").read_text()), 0)
     assert (root / "checkpoints/last").read_text() == "saved"
     assert not (root / "output/failure").exists()
+
+
+def test_what_train_says_is_no_part_of_the_trainer_s_last_line(tmp_path: Path) -> None:
+    trainer = "METRICS = {'loss': 'loss=(.*)'}\ndef train(job): print('loss=1', end='')"
+    log = run(tmp_path, trainer, write_job(tmp_path)).log
+    assert log == "loss=1\ntrain: the metric 'loss' was found 1 times, its last value is 1\n"
 
 
 def test_a_trainer_that_is_silent_and_ignores_sigterm_is_killed_too(tmp_path: Path) -> None:
@@ -331,6 +347,10 @@ def test_an_entry_point_may_be_a_trainer_or_a_shell_script(tmp_path: Path) -> No
         ("entry.rb", "{code}", "is neither a Python file nor a shell script"),
         ("entry.py", "{code}/none", "the submit directory '{code}/none' does not exist"),
         ("entry.py", "{code}/evil.tar.gz", "the archive holds '../evil', which is no file inside"),
+        ("entry.py", "{code}/link.tar.gz", "the archive holds 'link', which is no file inside"),
+        ("entry.py", "{code}/torn.tar.gz", "the archive 'torn.tar.gz' can't be unpacked"),
+        ("entry.py", "{code}/cut.tar.gz", "the archive 'cut.tar.gz' can't be unpacked"),
+        ("entry.py", "{code}/both.tar.gz", "the archive 'both.tar.gz' can't be unpacked"),
         ("entry.py", "{code}/entry.rb", "the archive 'entry.rb' can't be unpacked"),
     ],
 )
@@ -341,6 +361,14 @@ def test_code_that_can_t_be_used_is_named(
     code.mkdir()
     (code / "entry.rb").write_text("puts 1")
     (code / "evil.tar.gz").write_bytes(pack(("../evil", "x"), ("entry.py", "")))
+    (code / "both.tar.gz").write_bytes(pack(("entry.py", ""), ("entry.py/x", "")))
+    whole = pack(("entry.py", secrets.token_hex(40_000)))
+    (code / "cut.tar.gz").write_bytes(whole[:-5000])
+    (code / "torn.tar.gz").write_bytes(whole[:20_000] + bytes(100) + whole[20_100:])
+    with tarfile.open(code / "link.tar.gz", "w:gz") as tar:
+        link = tarfile.TarInfo("link")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(link)
     given = {
         "sagemaker_program": program,
         "sagemaker_submit_directory": directory.format(code=code),

@@ -167,6 +167,8 @@ class Connection(asyncio.BufferedProtocol):
     def on_headers_complete(self) -> None:
         """Look at the headers before the body is there."""
         path, _, query = self._url.decode("latin-1").partition("?")
+        if "://" in path and not path.startswith("/"):
+            path = f"/{path.split('/', 3)[3]}" if path.count("/") > 2 else "/"  # noqa: PLR2004
         method = self._parser.get_method().decode("latin-1")
         request = Request(method, path, query, self._headers, self._loop.time())
         self._receiving = request
@@ -175,7 +177,10 @@ class Connection(asyncio.BufferedProtocol):
             # The parser takes the body for the other protocol's first bytes.
             message = "there is no other protocol here to upgrade to"
             self._refusal = refusal(HTTPStatus.BAD_REQUEST, message)
-        self._is_asked_for = self._headers.get("expect", "").lower() == "100-continue"
+        self._is_asked_for = (
+            self._headers.get("expect", "").lower() == "100-continue"
+            and self._parser.get_http_version() != "1.0"
+        )
         if self._is_asked_for and self._refusal is not None:
             # Its sender waits for this before the body, which may come all the same.
             self._fail(self._refusal)

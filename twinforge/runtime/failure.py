@@ -17,7 +17,10 @@ LONGEST_REASON = 1024
 
 def reason_of(error: BaseException, *, is_ours: bool) -> str:
     """Return what an error says; one that is not ours with its type."""
-    text = str(error)
+    try:
+        text = str(error)
+    except Exception as other:  # noqa: BLE001 - of the user's code
+        text = f"its text can't be had: {type(other).__name__}"
     if is_ours:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
@@ -28,7 +31,8 @@ def write_failure(root: Path, reason: str) -> str:
     path = root / "output/failure"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as stream:
+        # half of a surrogate pair has no form in UTF-8
+        with path.open("x", encoding="utf-8", errors="replace") as stream:
             stream.write(reason[:LONGEST_REASON])
     except FileExistsError:
         return ""

@@ -57,7 +57,8 @@ class Request:
 def refusal(status: HTTPStatus, reason: str, *headers: tuple[str, str]) -> Reply:
     """Return an answer that says why there is no other."""
     body = json.dumps({"error": reason, "status": status.value}, ensure_ascii=False)
-    return Reply(status.value, body.encode(), _JSON, headers)
+    # Half of a surrogate pair, which UTF-8 has not, is one of JSON's escapes.
+    return Reply(status.value, body.encode(errors="backslashreplace"), _JSON, headers)
 
 
 def too_large(limit_bytes: int) -> Reply:

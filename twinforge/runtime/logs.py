@@ -18,8 +18,10 @@ def log(level: str, event: str, **facts: Any) -> None:
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
     line = {"time": f"{stamp}.{int(now * 1000) % 1000:03d}Z", "level": level, "event": event}
     text = json.dumps({**line, "pid": os.getpid(), **facts}, default=str, ensure_ascii=False)
+    # Half of a surrogate pair, which UTF-8 has not, is one of JSON's escapes.
+    printable = text.encode(errors="backslashreplace").decode()
     # One write, so that lines of several processes don't mix.
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{printable}\n")
     sys.stdout.flush()
 
 

@@ -50,6 +50,9 @@ _JSON_LINES_TOO = frozenset(
 )
 _RAW = ("image/", "audio/", "video/")
 _LARGE_BYTES = 1024 * 1024
+_MARK = "\ufeff"
+"""What some editors and spreadsheets put before text in UTF-8; it is no part of the first cell."""
+
 _NUMPY_MAGIC = b"\x93NUMPY"
 
 
@@ -92,7 +95,7 @@ def choose_type(accept: str, offered: tuple[str, ...]) -> str:
         accept: The header; an empty one takes anything.
         offered: What there is, the preferred one first.
     """
-    wanted = list(_ranges(accept)) if accept.strip() else [("*/*", 1.0)]
+    wanted = list(_ranges(accept)) or [("*/*", 1.0)]
     best, best_quality = "", 0.0
     for kind in offered:
         quality = _quality(kind, wanted)
@@ -120,13 +123,21 @@ def parse_body(body: bytes, kind: str, *, charset: str = "utf-8") -> Any:
     except (UnicodeDecodeError, LookupError) as error:
         message = f"the body is not text in {charset}"
         raise InvalidInput(message) from error
+    text = text.removeprefix(_MARK)
     with _collector_paused(len(body) > _LARGE_BYTES):
         if kind == JSON:
             return _parse_json(text, "the body")
         if kind == JSON_LINES:
             lines = enumerate(text.split("\n"), 1)
-            return [_parse_json(line, f"line {number}") for number, line in lines if line.strip()]
-        return list(_rows(text)) if kind == CSV else text
+            rows: Any = [
+                _parse_json(line, f"line {number}") for number, line in lines if line.strip()
+            ]
+        else:
+            rows = list(_rows(text)) if kind == CSV else text
+    if not rows and kind != TEXT:
+        message = "the body holds no rows"
+        raise InvalidInput(message)
+    return rows
 
 
 def format_body(result: Any, kind: str) -> bytes:
@@ -239,7 +250,7 @@ def _parse_npy(body: bytes) -> Any:
     try:
         # What was pickled would run: it is refused.
         return np.load(io.BytesIO(body), allow_pickle=False)
-    except (ValueError, EOFError, OSError, SyntaxError) as error:
+    except Exception as error:  # a header that lies raises whatever Python's tokenizer does, too
         message = f"the body is not an array in NumPy's format: {error}"
         raise InvalidInput(message) from error
 
@@ -269,8 +280,9 @@ def _dump(value: Any) -> bytes:
     try:
         return _ENCODER.encode(value).encode()
     except ValueError:
-        # JSON has no NaN and no infinity: they become null, as in JavaScript.
-        return _ENCODER.encode(_finite(value)).encode()
+        # JSON has no NaN and no infinity: they become null, as in JavaScript. And half of a
+        # surrogate pair, which UTF-8 has not, is one of JSON's escapes.
+        return json.dumps(_finite(value), allow_nan=False).encode()
 
 
 def _finite(value: Any) -> Any:

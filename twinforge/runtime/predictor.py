@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from twinforge.runtime import media
-from twinforge.runtime.interface import Answer
+from twinforge.runtime.interface import Answer, UnsupportedInput
 from twinforge.runtime.sources import SourceError, function_of, load_source
 
 if TYPE_CHECKING:
@@ -64,6 +64,10 @@ class Predictor:
         if self.parse is not None:
             data = self.parse(body, context)
         else:
+            packed = context.headers.get("content-encoding", "identity").strip().lower()
+            if packed not in ("", "identity"):
+                message = f"the body is packed as '{packed}', and needs a parse() that unpacks it"
+                raise UnsupportedInput(message)
             data = media.parse_body(body, context.content_type, charset=charset)
         result = self.predict(data, context)
         if isinstance(result, Iterator):

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ast
 import json
+import lzma
 import tarfile
 import tempfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from twinforge.runtime.job import Job
 
 __all__ = ["Script", "find_script", "script_arguments", "script_environment"]
+
+_READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ class Script:
         except (SyntaxError, ValueError):
             return False  # running it says where
         defines = any(
-            isinstance(node, ast.FunctionDef) and node.name == "train" for node in tree.body
+            isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == "train"
+            for node in tree.body
         )
         names = (
             node for one in tree.body if isinstance(one, ast.If) for node in ast.walk(one.test)
@@ -207,7 +212,10 @@ def _unpacked(archive: Path, folder: Path) -> Path:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content.read())
                 target.chmod(0o755 if member.mode & 0o111 else 0o644)
-    except (tarfile.TarError, EOFError, OSError) as error:
+            # A checksum comes last, behind the archive's end.
+            while tar.fileobj is not None and tar.fileobj.read(_READ_BYTES):
+                pass
+    except (tarfile.TarError, EOFError, OSError, lzma.LZMAError, zlib.error) as error:
         message = f"the archive '{archive.name}' can't be unpacked: {error}"
         raise JobError(message) from error
     return folder

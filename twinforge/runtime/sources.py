@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,12 +52,15 @@ def function_of(module: ModuleType, name: str, what: str, *, is_optional: bool =
     """Return a function of a user's module, or None where it may be missing and is.
 
     Raises:
-        SourceError: It is missing, or no function.
+        SourceError: It is missing, no function, or ``async``.
     """
     found = getattr(module, name, None)
     if found is None and is_optional:
         return None
     if not callable(found):
         message = f"the {what} '{module.__file__}' defines no function '{name}'"
+        raise SourceError(message)
+    if inspect.iscoroutinefunction(found) or inspect.isasyncgenfunction(found):
+        message = f"'{name}' of the {what} '{module.__file__}' is 'async', and nobody awaits it"
         raise SourceError(message)
     return found

@@ -76,6 +76,8 @@ class _Watch:
     is_stopping: bool = False
     _deadline_s: float = float("inf")
     _declared: bytes = b""
+    _last: bytes = b"\n"
+    _was_killed: bool = False
 
     def ask_to_stop(self) -> None:
         """Hand SIGTERM on; the trainer has its time from now."""
@@ -100,12 +102,16 @@ class _Watch:
         while not self._has_ended():
             time.sleep(_PAUSE_S)
         os.close(self.control)
+        if not self._last.endswith(b"\n"):
+            sys.stdout.write("\n")  # what we say is no part of the trainer's last line
+        if self._was_killed:
+            _say(f"the trainer did not stop within {self.grace_s:g} s and was killed")
         return self.child.wait()
 
     def _has_ended(self) -> bool:
         """Whether the trainer has ended; one whose time is over is killed."""
         if time.monotonic() > self._deadline_s and self.child.poll() is None:
-            _say(f"the trainer did not stop within {self.grace_s:g} s and is killed")
+            self._was_killed = True
             self.child.kill()
             self.child.wait()
         return self.child.poll() is not None
@@ -119,6 +125,7 @@ class _Watch:
         if self._declared.endswith(b"\n"):
             self.metrics.declare(json.loads(self._declared))
             self._declared = b""
+        self._last = data or self._last
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         self.metrics.feed(data.decode(errors="replace"))

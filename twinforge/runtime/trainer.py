@@ -8,6 +8,7 @@ import runpy
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,9 @@ def _call(job: Job, path: str) -> None:
     module = load_source(path, _WHAT)
     train = function_of(module, "train", _WHAT)
     _declare(getattr(module, "METRICS", {}))
-    train(job)
+    if isinstance(train(job), Iterator):
+        message = f"'train' of '{path}' holds a 'yield', so that nothing of it ran"
+        raise SourceError(message)
 
 
 def _declare(metrics: object) -> None:
@@ -108,7 +111,8 @@ def _ended(root: Path, ending: SystemExit) -> int:
         status = code or 0
         if status:
             write_failure(root, f"the trainer ended with status {status}")
-        return status
+        # The kernel keeps eight bits of it, and 256 would be a success.
+        return status if status % 256 or not status else 1
     sys.stderr.write(f"{code}\n")
     write_failure(root, str(code))
     return 1

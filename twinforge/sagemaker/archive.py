@@ -112,14 +112,14 @@ def _extract(
         with (
             gzip.open(archive, "rb") as stream,
             tarfile.open(
-                fileobj=_Bounded(stream, max_bytes + _OVERHEAD_BYTES),  # type: ignore[call-overload] # reading needs no more
+                fileobj=(bounded := _Bounded(stream, max_bytes + _OVERHEAD_BYTES)),  # type: ignore[call-overload] # reading needs no more
                 mode="r:",
             ) as tar,
         ):
             for member in tar:
                 target = folder / _safe(member)
                 if member.isdir():
-                    target.mkdir(parents=True, exist_ok=True)
+                    _make(member, target)
                     continue
                 total += member.size
                 if total > max_bytes:
@@ -132,6 +132,8 @@ def _extract(
                     raise TwinforgeError(message)
                 if listener is not None:
                     listener(names[-1])
+            while bounded.read(_READ_LIMIT):  # the checksum comes last, behind the archive's end
+                pass
     except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         message = f"the model is no intact tar.gz: {error}"
         raise TwinforgeError(message) from error
@@ -148,6 +150,14 @@ def _safe(member: tarfile.TarInfo) -> str:
         message = f"the model holds '{member.name}', which is a link or no ordinary file"
         raise TwinforgeError(message, hint="SageMaker does not serve such a model either")
     return "/".join(inside)
+
+
+def _make(member: tarfile.TarInfo, target: Path) -> None:
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"the folder '{member.name}' of the model can't be made: {error}"
+        raise TwinforgeError(message) from error
 
 
 def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:

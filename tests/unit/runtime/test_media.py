@@ -45,7 +45,7 @@ OFFERED = (JSON, JSON_LINES, CSV)
         ("image/png", ""),
         ("application/json;q=0", ""),
         ("application/json;q=x", ""),
-        (",", ""),
+        (",", JSON),
     ],
 )
 def test_the_type_that_is_wanted_most_is_chosen(accept: str, chosen: str) -> None:
@@ -92,7 +92,7 @@ def test_arrays_are_read_and_written_only_where_numpy_is(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("body", "rows"),
     [
-        (b"", []),
+        (b"\xef\xbb\xbf1,2", [[1.0, 2.0]]),
         (b"1,2\r\n3,4", [[1.0, 2.0], [3.0, 4.0]]),
         (b"\n1\n\n", [[1.0]]),
         (b'a,"b,c"', [["a", "b,c"]]),
@@ -103,7 +103,7 @@ def test_a_cell_is_a_number_text_or_nothing(body: bytes, rows: list[Any]) -> Non
     assert parse_body(body, CSV) == rows
 
 
-@given(st.lists(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1)))
+@given(st.lists(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1), min_size=1))
 def test_rows_of_numbers_come_back_as_they_went(rows: list[list[float]]) -> None:
     assert parse_body(format_body(rows, CSV), CSV) == rows
 
@@ -124,6 +124,33 @@ def test_a_charset_that_does_not_fit_is_refused(charset: str) -> None:
 def test_json_that_is_nested_too_deeply_is_refused() -> None:
     with pytest.raises(InvalidInput):
         parse_body(b"[" * 200_000, JSON)
+
+
+@pytest.mark.parametrize("kind", [CSV, JSON_LINES])
+@pytest.mark.parametrize("body", [b"", b"\n", b"\r\n\r\n", b"\xef\xbb\xbf"])
+def test_a_body_without_rows_is_refused(kind: str, body: bytes) -> None:
+    with pytest.raises(InvalidInput, match="the body holds no rows"):
+        parse_body(body, kind)
+
+
+def test_a_mark_before_the_text_is_none_of_it() -> None:
+    assert parse_body(b"\xef\xbb\xbf[1]", JSON) == [1]
+    assert parse_body(b"\xef\xbb\xbf1\n2", JSON_LINES) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (999999999999,), }",
+        "{'descr': '<f8', 'fortran_order7: False, 'shape'( (3, 3), }",
+        "{'descr': '<f8', 'fortran_order': False, B'shape': (3,), }",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (-1,), }",
+    ],
+)
+def test_a_header_of_an_array_that_lies_is_refused(header: str) -> None:
+    body = b"\x93NUMPY\x01\x00\x76\x00" + header.ljust(117).encode() + b"\n" + bytes(72)
+    with pytest.raises(InvalidInput, match="the body is not an array in NumPy's format"):
+        parse_body(body, NPY)
 
 
 def test_what_was_pickled_is_never_loaded() -> None:
@@ -171,6 +198,11 @@ class Tensor:
 )
 def test_answers_of_other_libraries_become_json(result: Any, value: Any) -> None:
     assert json.loads(format_body(result, JSON)) == value
+
+
+def test_half_a_surrogate_pair_comes_back_as_it_came() -> None:
+    body = b'["\\ud800", "\xc3\xa4", NaN]'
+    assert format_body(parse_body(body, JSON), JSON) == b'["\\ud800", "\\u00e4", null]'
 
 
 def test_an_answer_without_a_form_says_what_to_write() -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from twinforge.runtime.interface import Answer, Context
+from twinforge.runtime.interface import Answer, Context, UnsupportedInput
 from twinforge.runtime.predictor import Predictor, Stream, load_predictor
 from twinforge.runtime.sources import SourceError
 
@@ -42,6 +42,14 @@ def test_a_predictor_that_parses_gets_the_bytes_of_any_type(tmp_path: Path) -> N
         "application/x-mine",
         1,
     ]
+
+
+def test_a_packed_body_is_for_a_predictor_that_parses(tmp_path: Path) -> None:
+    packed = Context(None, "text/csv", "application/json", headers={"content-encoding": "GZIP"})
+    with pytest.raises(UnsupportedInput, match=r"packed as 'gzip', and needs a parse\(\)"):
+        predictor_of(tmp_path, TWO).answer(b"1", "utf-8", packed)
+    source = TWO + "def parse(body, context): return len(body)\n"
+    assert predictor_of(tmp_path, source).answer(b"12", "utf-8", packed).body == b"2"  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import secrets
 import tarfile
 from typing import TYPE_CHECKING
 
@@ -122,6 +123,26 @@ def test_an_archive_that_was_cut_off_leaves_nothing(tmp_path: Path) -> None:
     packed.write_bytes(packed.read_bytes()[:-60])
     with pytest.raises(TwinforgeError, match=r"the model is no intact tar\.gz"):
         extract_model(packed, tmp_path / "out", max_bytes=LIMIT)
+    assert left_over(tmp_path) == []
+
+
+@pytest.mark.parametrize("place", [20_000, -6])
+def test_an_archive_that_was_torn_leaves_nothing(tmp_path: Path, place: int) -> None:
+    archive = pack(tmp_path / "model.tar.gz", (member("model"), secrets.token_hex(40_000).encode()))
+    content = bytearray(archive.read_bytes())
+    content[place] ^= 0xFF
+    archive.write_bytes(content)
+    with pytest.raises(TwinforgeError, match=r"the model is no intact tar\.gz"):
+        extract_model(archive, tmp_path / "model", max_bytes=LIMIT)
+    assert left_over(tmp_path) == []
+
+
+def test_a_folder_where_a_file_is_leaves_nothing(tmp_path: Path) -> None:
+    archive = pack(
+        tmp_path / "model.tar.gz", (member("a"), b"1"), (member("a", tarfile.DIRTYPE), b"")
+    )
+    with pytest.raises(TwinforgeError, match="the folder 'a' of the model can't be made"):
+        extract_model(archive, tmp_path / "model", max_bytes=LIMIT)
     assert left_over(tmp_path) == []
 
 
