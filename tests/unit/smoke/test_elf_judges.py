@@ -247,6 +247,22 @@ def test_a_file_that_is_not_what_its_package_says_breaks_only_the_pins() -> None
     ]
 
 
+def test_a_library_that_a_framework_carries_need_not_have_its_version() -> None:
+    cupti = "triton/backends/nvidia/lib/cupti/libcupti.so.2024.1.0"
+    image = cuda_image(
+        {
+            f"{SITE}/{cupti}": Elf(soname="libcupti.so.12"),
+            **wheel("triton", "3.2.0", [cupti]),
+        }
+    )
+    asked = replace(ASKED, wheels={**WHEELS, "triton": "3.2.0"})
+    assert "pins" not in broken(image, asked)
+    assert (
+        "triton==3.2.0 is there, pinned is 3.1.0"
+        in broken(image, replace(ASKED, wheels={**WHEELS, "triton": "3.1.0"}))["pins"]
+    )
+
+
 def test_a_package_that_is_not_the_locked_one_breaks_only_the_pins() -> None:
     asked = replace(ASKED, wheels={**WHEELS, "nvidia-nccl-cu12": "2.27.5"})
     assert broken(cuda_image(), asked) == {

@@ -20,6 +20,7 @@ __all__ = ["judge_pins"]
 
 _CUDART = "cudart"
 _CUDNN = "cudnn"
+_NVIDIA = "nvidia-"
 _RELEASE = 2
 
 
@@ -48,7 +49,10 @@ def judge_pins(binaries: Binaries, asked: DeviceAsked) -> str:
 
 
 def _differences(library: CudaLibrary, asked: DeviceAsked) -> Iterator[str]:
-    owner, upstream = library.owner, _upstream(library.owner.kind, library.owner.version)
+    owner = library.owner
+    # Another's wheel that carries a library has a version of its own.
+    is_carried = owner.kind == "wheel" and not owner.name.startswith(_NVIDIA)
+    upstream = () if is_carried else _upstream(owner.kind, owner.version)
     told = str(owner) if owner.kind else library.path
     if library.version and upstream and not any(_is_of(o, library.version) for o in upstream):
         yield f"{library} says of itself that it is {library.version}"
