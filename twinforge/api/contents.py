@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from twinforge.api.asking import base_text, lock_of, python_axis, requirement_of
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from twinforge.api.workspace import Workspace
+    from twinforge.lock.locked import Wheel
     from twinforge.model.place import Place
     from twinforge.model.recipe import AptPackage, Recipe
     from twinforge.model.variant import Variant
@@ -26,10 +29,16 @@ if TYPE_CHECKING:
 __all__ = ["content_problems", "duplicate_warnings"]
 
 _MEGABYTE = 1_000_000
+_RELEASE = 2  # of CUDA, such as 12.4
+_RUNTIME = re.compile(r"nvidia-cuda-runtime(-cu\d+)?")
+_CUDNN = re.compile(r"nvidia-cudnn-cu\d+")
 
 
 def content_problems(workspace: Workspace, variant: Variant) -> Iterator[tuple[Place, str]]:
-    """Yield what can't be locked: an old Python, what has no wheel, libraries without a package."""
+    """Yield what can't be locked, or can't pass: an old Python, what has no wheel or no package.
+
+    And locked wheels of another CUDA or cuDNN than the accelerator's, which its smoke check refuses.
+    """
     if tuple(int(part) for part in variant.python.split(".")) < OLDEST_PYTHON:
         oldest = ".".join(map(str, OLDEST_PYTHON))
         message = f"Python {variant.python} is older than any that uv resolves for ({oldest})"
@@ -37,6 +46,32 @@ def content_problems(workspace: Workspace, variant: Variant) -> Iterator[tuple[P
     yield from _wheelless(workspace, variant)
     for trouble in cuda_troubles(workspace.project.recipe_for(variant), variant):
         yield trouble.place, trouble.message
+    for message in _other_pins(workspace, variant):
+        yield variant.accelerator.place, message
+
+
+def _other_pins(workspace: Workspace, variant: Variant) -> Iterator[str]:
+    """Yield what NVIDIA's locked wheels are, where the accelerator says something else."""
+    accelerator, lock = variant.accelerator, lock_of(workspace, variant)
+    if lock is None or not accelerator.cuda:
+        return
+    asked = {
+        "CUDA": (_RUNTIME, ".".join(accelerator.cuda.split(".")[:_RELEASE])),
+        "cuDNN": (_CUDNN, accelerator.cudnn),
+    }
+    for wheel in lock.wheels:
+        for what, (pattern, wanted) in asked.items():
+            is_other = pattern.fullmatch(wheel.name) and wanted and not _is_of(wheel, wanted)
+            if is_other:
+                yield (
+                    f"{what} {wanted} of the accelerator '{accelerator.name}' is not what is "
+                    f"locked, {wheel.name}=={wheel.version}; give the accelerator that version, "
+                    "or the recipe a package that asks for this one"
+                )
+
+
+def _is_of(wheel: Wheel, wanted: str) -> bool:
+    return SpecifierSet(f"=={wanted}.*").contains(wheel.version, prereleases=True)
 
 
 def _wheelless(workspace: Workspace, variant: Variant) -> Iterator[tuple[Place, str]]:
