@@ -9,7 +9,7 @@ from twinforge.compat.cudnn_builds import tell_cudnn_cuda, tell_cudnn_gpus
 from twinforge.compat.domain import Unheard
 from twinforge.compat.grounds import Ground, judge_ground_cuda
 from twinforge.compat.machines import judge_arch, judge_driver, judge_release
-from twinforge.compat.network import ALWAYS
+from twinforge.compat.network import ALWAYS, bits
 from twinforge.compat.relations import (
     fine,
     has_gpu,
@@ -36,11 +36,12 @@ from twinforge.compat.relations import (
 from twinforge.compat.tell import tell_capabilities, tell_drivers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import date
 
     from twinforge.compat.draft import Draft
     from twinforge.compat.facts import Fact
+    from twinforge.compat.frameworks import FrameworkBuild
     from twinforge.compat.machines import Machine
     from twinforge.compat.verdict import Judgement
 
@@ -60,10 +61,16 @@ def bind_framework(draft: Draft, name: str, causes: Sequence[frozenset[str]]) ->
 
     ``causes`` are what makes it a question of an image with CUDA, each as labels.
     """
+    wanted = "cuda" if causes else "cpu"
+    # that there are builds for both goes without saying; that there is none for one is a fact
+    is_said = all(build.device != wanted for build in _asked_builds(draft, name))
+    fact = {f"{name}.device"} if is_said else set()
+    if is_said:
+        draft.tell(f"{name}.device", name, tell_field("device"))
     for cause in causes:
-        draft.relate(cause, name, ALWAYS, is_for_cuda)
+        draft.relate({*cause, *fact}, name, ALWAYS, is_for_cuda)
     if not causes and "device" in draft.asks:
-        draft.relate({"device"}, name, ALWAYS, is_for_cpu)
+        draft.relate({"device", *fact}, name, ALWAYS, is_for_cpu)
     for field, other, judge in _OF_BUILDS:
         if other in draft.domains:
             draft.relate({f"{name}.{field}"}, name, other, judge)
@@ -72,6 +79,15 @@ def bind_framework(draft: Draft, name: str, causes: Sequence[frozenset[str]]) ->
         draft.relate({f"{name}.glibc", "base.glibc"}, name, "base", pair_glibc)
         draft.tell(f"{name}.glibc", name, tell_field("glibc"))
         draft.tell("base.glibc", "base", tell_glibc)
+
+
+def _asked_builds(draft: Draft, name: str) -> Iterator[FrameworkBuild]:
+    """Yield the builds of a framework that are asked for."""
+    mask = next(limit.mask for limit in draft.limits.values() if limit.variable == name)
+    for index in bits(mask):
+        build = draft.domains[name].values[index]
+        if not isinstance(build, Unheard):
+            yield build
 
 
 def bind_cudnn(draft: Draft) -> None:

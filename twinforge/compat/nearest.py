@@ -146,10 +146,18 @@ def _instead(label: str, posed: Posed, answer: Solved, question: Question) -> tu
 def _of_instances(question: Question, posed: Posed) -> Iterator[Change]:
     """Yield other instance types, one of a family, with a GPU as near as possible to the old one."""
     known = instance_types()
+    has_gpu = "cuda" in posed.domains
+    # where nothing but the type itself speaks of a GPU, one without it is better than none
+    is_asked = bool(question.cuda or question.cudnn or question.device == "cuda")
     for position, name in enumerate(question.instances):
-        if name in known:
-            others = _alike(known[name], question, needs_gpu="cuda" in posed.domains)
-            yield from islice(_instead_of(question, position, others), _INSTANCES)
+        if name not in known:
+            continue
+        found: list[Change] = []
+        for needs_gpu in (has_gpu, False):
+            if not found and (needs_gpu or not (has_gpu and is_asked)):
+                others = _alike(known[name], question, needs_gpu=needs_gpu)
+                found = list(islice(_instead_of(question, position, others), _INSTANCES))
+        yield from found
 
 
 def _instead_of(

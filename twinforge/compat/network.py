@@ -124,6 +124,7 @@ class Network:
         worst: Verdict = Verdict.UNKNOWN,
         *,
         nearest: Mapping[str, Sequence[int]] | None = None,
+        known: AbstractSet[int] = frozenset(),
     ) -> dict[str, int] | None:
         """Return the best solution, or None where there is none.
 
@@ -131,8 +132,28 @@ class Network:
             kept: The labels that count.
             worst: The worst verdict that a relation may have in it.
             nearest: Orders of values for some variables, instead of best first.
+            known: Positions of relations of which no worse is taken than "conditional".
         """
-        return next(self.solutions(kept, worst, nearest=nearest), None)
+        return next(self.solutions(kept, worst, nearest=nearest, known=known), None)
+
+    def fewest_unknown(self, kept: AbstractSet[str]) -> dict[str, int] | None:
+        """Return the best of the solutions that leave as little unknown as can be, or None."""
+        found = self.first(kept)
+        if found is None:
+            return None
+        said = [
+            (index, relation.table.judge(found[relation.left], found[relation.right]).verdict)
+            for index, relation in enumerate(self.relations)
+            if relation.labels <= kept
+        ]
+        known = {index for index, verdict in said if verdict is not Verdict.UNKNOWN}
+        for index, verdict in said:
+            if verdict is Verdict.UNKNOWN:
+                better = self.first(kept, known=known | {index})
+                if better is not None:
+                    found = better
+                    known.add(index)
+        return found
 
     def solutions(
         self,
@@ -140,9 +161,12 @@ class Network:
         worst: Verdict = Verdict.UNKNOWN,
         *,
         nearest: Mapping[str, Sequence[int]] | None = None,
+        known: AbstractSet[int] = frozenset(),
     ) -> Iterator[dict[str, int]]:
         """Yield every solution, best first; arguments as for ``first``."""
         state, rules = self._start(kept, worst, nearest or {})
+        if known:
+            rules = replace(rules, known={id(self.relations[index]) for index in known})
         # what has to be near to something is chosen first: the rest follows from it
         names = sorted(self.variables, key=lambda name: name not in rules.nearest)
         if _propagated(state, rules, rules.relations):
@@ -268,6 +292,11 @@ class _Rules:
     worst: Verdict
     nearest: Mapping[str, Sequence[int]]
     asked: Mapping[str, int] = field(default_factory=dict)
+    known: AbstractSet[int] = frozenset()
+
+    def worst_of(self, relation: Relation) -> Verdict:
+        """Return the worst verdict that a relation may have."""
+        return Verdict.CONDITIONAL if id(relation) in self.known else self.worst
 
 
 def _positions(state: Mapping[str, int]) -> dict[str, int]:
@@ -285,7 +314,7 @@ def _propagated(state: dict[str, int], rules: _Rules, first: Sequence[Relation])
     while queue:
         relation = queue.pop()
         left, right = state[relation.left], state[relation.right]
-        new_left, new_right = _revised(relation.table, left, right, rules.worst)
+        new_left, new_right = _revised(relation.table, left, right, rules.worst_of(relation))
         if not new_left or not new_right:
             return False
         changed = set()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from twinforge.compat.conflict import smallest_conflict
 from twinforge.compat.nearest import nearest_changes
 from twinforge.compat.network import ALWAYS
-from twinforge.compat.pose import pose
+from twinforge.compat.pose import framework_label, pose
 from twinforge.compat.question import Answer
 from twinforge.compat.solution import solve
 from twinforge.compat.verdict import Verdict
@@ -38,7 +38,7 @@ def resolve(question: Question, *, changes: int = 5) -> Answer:
         labels = conflict_labels(posed)
         return Answer(
             Verdict.IMPOSSIBLE,
-            asked=tuple(posed.asks[label] for label in labels if label in posed.asks),
+            asked=tuple(posed.asks[label] for label in _asked_for(posed, labels)),
             conflict=tuple(_told(posed, labels)),
             nearest=near,
         )
@@ -59,6 +59,16 @@ def conflict_labels(posed: Posed) -> tuple[str, ...]:
         ValueError: All of them do.
     """
     return smallest_conflict(posed.labels, posed.network.holding)
+
+
+def _asked_for(posed: Posed, labels: tuple[str, ...]) -> Iterator[str]:
+    """Yield the labels of what was asked for in a conflict, any version of a framework included."""
+    blamed = {
+        framework_label(name)
+        for name in posed.frameworks
+        if any(label.startswith(f"{name}.") for label in labels)
+    }
+    return (label for label in posed.asks if label in labels or label in blamed)
 
 
 def _told(posed: Posed, labels: tuple[str, ...]) -> Iterator[Fact]:

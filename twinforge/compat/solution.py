@@ -39,11 +39,12 @@ class Solved:
 def solve(posed: Posed) -> Solved | None:
     """Return the best combination, or None where there is none."""
     kept = posed.network.labels
-    for worst in (Verdict.WORKS, Verdict.CONDITIONAL, Verdict.UNKNOWN):
+    for worst in (Verdict.WORKS, Verdict.CONDITIONAL):
         found = posed.network.first(kept, worst)
         if found is not None:
             return solved(posed, kept, found)
-    return None
+    found = posed.network.fewest_unknown(kept)
+    return solved(posed, kept, found) if found is not None else None
 
 
 def solved(posed: Posed, kept: AbstractSet[str], found: Mapping[str, int]) -> Solved:

@@ -108,7 +108,13 @@ def _archs(builds: Sequence[FrameworkBuild]) -> str:
     return ", ".join(sorted({arch for build in builds for arch in build.cpu_archs}))
 
 
+def _devices(builds: Sequence[FrameworkBuild]) -> str:
+    words = {"cpu": "for the CPU", "cuda": "with CUDA"}
+    return " and ".join(words[device] for device in sorted({build.device for build in builds}))
+
+
 _SAID: dict[str, tuple[str, str, Callable[[Sequence[FrameworkBuild]], str]]] = {
+    "device": ("is a build", "are builds", _devices),
     "cuda": ("was built for CUDA", "were built for CUDA", _cuda),
     "cudnn": ("was built for cuDNN", "were built for cuDNN", _cudnn),
     "pythons": ("has wheels for Python", "have wheels for Python", _pythons),

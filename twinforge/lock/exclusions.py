@@ -15,7 +15,7 @@ from twinforge.lock.asked import asked_by
 from twinforge.lock.explain import Question
 from twinforge.lock.resolve import sibling_groups, target_of
 from twinforge.lock.resolver import Conflict
-from twinforge.model.suggest import closest
+from twinforge.model.suggest import likely_slip
 from twinforge.yamlfile import show_value
 
 if TYPE_CHECKING:
@@ -89,5 +89,5 @@ def _is_asked_for(name: str, question: Question, lock: RecipeLock) -> bool:
 
 
 def _meant(name: str, installed: Sequence[str]) -> str:
-    near = closest(name, installed)
+    near = likely_slip(name, installed)
     return f"; did you mean {show_value(near)}?" if near else ""

@@ -10,9 +10,10 @@ from twinforge.yamlfile import show_value
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["closest", "known_or_close"]
+__all__ = ["closest", "known_or_close", "likely_slip"]
 
 _SHOWN_WORDS = 10
+_LETTERS_PER_SLIP = 6
 _CUTOFF = 0.6
 # difflib takes quadratic time, and a word of this length was never a slip of the finger
 _LONGEST_WORD = 200
@@ -52,3 +53,45 @@ def known_or_close(word: str, candidates: Iterable[str]) -> str:
     shown = ", ".join(show_value(candidate) for candidate in listed[:_SHOWN_WORDS])
     more = ", ..." if len(listed) > _SHOWN_WORDS else ""
     return f"; known are {shown}{more}"
+
+
+def likely_slip(name: str, candidates: Iterable[str]) -> str:
+    """Return the candidate that a package's name is misspelt for, or an empty string.
+
+    Names of one family differ by a word (``nvidia-cufft-cu12``, ``nvidia-cudnn-cu12``) and are as
+    alike as misspelt ones: here each word has to be as good as right.
+
+    >>> likely_slip("nvidia-cublas-cu11", ["nvidia-cudnn-cu12", "nvidia-cublas-cu12"])
+    'nvidia-cublas-cu12'
+    >>> likely_slip("nvidia-cufft-cu12", ["nvidia-cudnn-cu12"])
+    ''
+    """
+    near = [(_slips(name, one), one) for one in candidates if len(name) <= _LONGEST_WORD]
+    likely = [(slips, one) for slips, one in near if slips is not None]
+    return min(likely, key=lambda pair: pair[0])[1] if likely else ""
+
+
+def _slips(name: str, other: str) -> int | None:
+    """Return how many letters differ, or None where they are too many for slips of the finger."""
+    words, others = name.split("-"), other.split("-")
+    if len(words) != len(others):
+        words, others = [name.replace("-", "")], [other.replace("-", "")]
+    pairs = list(zip(words, others, strict=True))
+    distances = [_distance(one, two) for one, two in pairs]
+    if any(
+        n > max(1, len(one) // _LETTERS_PER_SLIP)
+        for n, (one, _) in zip(distances, pairs, strict=True)
+    ):
+        return None
+    return sum(distances)
+
+
+def _distance(one: str, two: str) -> int:
+    """Return how many letters are put in, left out or exchanged (Levenshtein)."""
+    row = list(range(len(two) + 1))
+    for number, letter in enumerate(one, start=1):
+        before, row[0] = row[0], number
+        for index, other in enumerate(two, start=1):
+            kept = before if letter == other else before + 1
+            before, row[index] = row[index], min(kept, row[index] + 1, row[index - 1] + 1)
+    return row[-1]

@@ -258,3 +258,22 @@ def test_a_package_that_is_named_exactly_is_that_one() -> None:
     # from 3.4.0 on `xgboost` is built for CUDA 13, and xgboost-cu12 for 12
     assert loose.verdict is Verdict.WORKS
     assert exact.verdict is Verdict.IMPOSSIBLE
+
+
+def test_a_framework_without_builds_with_cuda_is_told_with_where_it_runs() -> None:
+    answer = ask(frameworks=["lightgbm"], instances=("ml.g5.xlarge",))
+    assert answer.verdict is Verdict.IMPOSSIBLE
+    assert [one.text for one in answer.asked] == ["lightgbm", "ml.g5.xlarge"]
+    assert [fact.text for fact in answer.conflict] == [
+        "lightgbm 3.0.0 to 4.7.0 are builds for the CPU",
+        "g5 has the NVIDIA A10G, of compute capability 8.6",
+    ]
+    assert answer.nearest[0].texts[0].endswith(".xlarge instead of ml.g5.xlarge")
+    asked = ask(frameworks=["lightgbm"], instances=("ml.g5.xlarge",), device="cuda")
+    assert asked.nearest == ()
+
+
+def test_an_unknown_answer_leaves_as_little_unknown_as_can_be() -> None:
+    # the newest torch for the CPU is for Python 3.15 as far as nobody knows; that is no news
+    answer = ask(frameworks=["torch ==2.11.0+cpu"], cpu_arch="arm64")
+    assert answer.missing == ("whether there is a wheel of torch==2.11.0+cpu for arm64",)
