@@ -30,6 +30,16 @@ class ProjectFiles:
         """Yield what is wrong with a path that must be a file."""
         yield from self._problems(path, folder=False)
 
+    def text_problems(self, path: str) -> Iterator[str]:
+        """Yield what is wrong with a path that must be a text file."""
+        found = list(self._problems(path, folder=False))
+        yield from found
+        if not found:
+            try:
+                (self.root / path).read_text("utf-8")
+            except UnicodeDecodeError as error:
+                yield f"{show_value(path)} is not UTF-8: its byte {error.start} is not"
+
     def folder_problems(self, path: str) -> Iterator[str]:
         """Yield what is wrong with a path that must be a folder, or with the links below it."""
         found = list(self._problems(path, folder=True))
