@@ -14,7 +14,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 import yaml
@@ -25,7 +25,16 @@ from twinforge.errors import Problem, ProjectError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["Document", "Node", "Unclear", "Where", "parse_yaml", "show_value", "show_where"]
+__all__ = [
+    "Document",
+    "Node",
+    "Unclear",
+    "Where",
+    "parse_yaml",
+    "show_bare",
+    "show_value",
+    "show_where",
+]
 
 MAX_BYTES = 1 << 20
 MAX_NODES = 100_000
@@ -69,7 +78,8 @@ class Node:
 
     ``content`` is a scalar's value, a tuple of nodes, or a mapping from keys to nodes; ``keys``
     holds the places of a mapping's keys. ``size`` counts the nodes with all aliases expanded.
-    ``source`` is how a scalar stands in the file, where that is more than ``text`` on one line.
+    ``source`` is how a scalar stands in the file, where that is more than ``text`` on one line. An
+    alias stands where it is written, and what is inside of it where its anchor is.
     """
 
     line: int
@@ -190,12 +200,15 @@ def show_value(value: object) -> str:
     >>> print(show_value("a" + chr(10) + "b"))
     'a\nb'
     """
+    return f"'{show_bare(value)}'"
+
+
+def show_bare(value: object) -> str:
+    """Return a value as ``show_value`` does, without the quotes."""
     text = _CREDENTIALS.sub("://***@", str(value))
     if len(text) > _SHOWN_CHARACTERS:
         text = f"{text[:_SHOWN_CHARACTERS]}..."
-    if text.isprintable():
-        return f"'{text}'"
-    return "'" + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text) + "'"
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def show_where(where: Where) -> str:
@@ -308,7 +321,9 @@ class _Builder:
     def _node(self, event: yaml.Event, events: Iterator[yaml.Event], where: Where) -> Node:
         line, column = self._place(event)
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(str(event.anchor), where)
+            target = self._alias(str(event.anchor), where)
+            # what is wrong with it may be right at the anchor
+            return replace(target, line=line, column=column, source=f"*{event.anchor}")
         self._grow(1, where)
         if len(where) > MAX_DEPTH:
             self._refuse(f"nested deeper than {MAX_DEPTH} levels", where[:1])
@@ -397,10 +412,11 @@ class _Builder:
 
 
 _STRING = "tag:yaml.org,2002:str"
+_PROPERTIES = re.compile(r"(?:[&!]\S*\s+)+")
 
 
 def _source(event: yaml.ScalarEvent) -> str:
-    """Return how a scalar stands in the file, from its quote or its block's header on.
+    """Return how a scalar stands in the file, from its anchor, tag, quote or block's header on.
 
     Empty where that is its text, on one line.
     """
@@ -408,7 +424,8 @@ def _source(event: yaml.ScalarEvent) -> str:
     buffer = start.buffer if start else None
     if start is None or end is None or buffer is None:
         return ""
-    is_text = event.style is None and start.line == end.line
+    has_properties = event.anchor is not None or event.tag is not None
+    is_text = event.style is None and start.line == end.line and not has_properties
     return "" if is_text else buffer[start.pointer : end.pointer]
 
 
@@ -419,10 +436,14 @@ def _offset_in_source(node: Node, offset: int) -> int | None:
     """
     if not node.source:
         return offset
-    quote = node.source[0] if node.source[0] in "'\"" else ""
-    start = 1 if quote else 0
-    if node.source[0] in "|>":
-        start = node.source.find("\n") + 1
+    properties = _PROPERTIES.match(node.source)
+    start = properties.end() if properties else 0
+    first = node.source[start : start + 1]
+    quote = first if first in {"'", '"'} else ""
+    if quote:
+        start += 1
+    elif first in {"|", ">"}:
+        start = node.source.find("\n", start) + 1
     body = node.source[start : len(node.source) - len(quote)]
     solid = [index for index, character in enumerate(body) if not character.isspace()]
     read = [character for character in node.text if not character.isspace()]
@@ -443,4 +464,7 @@ def _key_message(key: Node) -> str:
         return "a key is text, not a list or a mapping"
     if key.content is None:
         return "a key is text, and nothing stands here"
-    return f'a key is text, and {key.text} is not; quote it: "{key.text}"'
+    if key.text == "<<":
+        return "merging by << is YAML 1.1 only; write the keys themselves"
+    shown = show_bare(key.text)
+    return f'a key is text, and {shown} is not; quote it: "{shown}"'

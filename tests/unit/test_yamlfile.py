@@ -120,8 +120,28 @@ def test_keys_are_text() -> None:
     ]
 
 
+def test_a_key_that_merges_is_told_from_one_that_wants_quotes() -> None:
+    document = parse_yaml(b"a: &a {b: c}\nd: {<<: *a}\n", "f.yaml")
+    assert [str(problem) for problem in document.problems] == [
+        "f.yaml:2:5: d: merging by << is YAML 1.1 only; write the keys themselves"
+    ]
+
+
+def test_a_key_of_any_length_is_shown_on_one_short_line() -> None:
+    (problem,) = parse_yaml(b"? " + b"9" * 5000 + b"\n: a\n", "f.yaml").problems
+    assert len(str(problem)) < 300
+
+
 def test_an_alias_is_its_anchors_value() -> None:
     assert parse_yaml(b"a: &x [1]\nb: *x\n", "f.yaml").value() == {"a": (1,), "b": (1,)}
+
+
+def test_an_alias_stands_where_it_is_written_and_its_inside_where_the_anchor_is() -> None:
+    document = parse_yaml(b"a: &x [1, two]\nb: *x\nc: &y one two\nd: [*y]\n", "f.yaml")
+    assert document.position(("b",)) == (2, 4)
+    assert document.position(("b", 1)) == (1, 11)
+    assert document.position_inside(("c",), 4) == (3, 11)
+    assert document.position_inside(("d", 0), 4) == (4, 5)
 
 
 @pytest.mark.parametrize(

@@ -90,12 +90,12 @@ def write_rendered(root: Path, rendered: Sequence[Rendered]) -> tuple[str, ...]:
         folder = root / item.variant.folder
         for name, text in item.files.items():
             path = folder / name
-            if not path.is_file() or path.read_text("utf-8") != text:
+            if _committed(path) != text:
                 write_text(path, text)
                 changed.append(f"{item.variant.folder}/{name}")
     for orphan in _orphans(root, rendered):
         path = root / orphan
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink()
@@ -115,9 +115,8 @@ def check_rendered(root: Path, rendered: Sequence[Rendered], *, orphans: bool = 
     for item in rendered:
         for name, text in item.files.items():
             path = root / item.variant.folder / name
-            old = path.read_text("utf-8") if path.is_file() else ""
             parts += difflib.unified_diff(
-                old.splitlines(keepends=True),
+                (_committed(path) or "").splitlines(keepends=True),
                 text.splitlines(keepends=True),
                 f"committed/{item.variant.folder}/{name}",
                 f"rendered/{item.variant.folder}/{name}",
@@ -127,6 +126,11 @@ def check_rendered(root: Path, rendered: Sequence[Rendered], *, orphans: bool = 
     if parts:
         message = f"the generated files are stale:\n{''.join(parts).rstrip()}"
         raise StaleError(message, hint="run `twinforge render` and commit the result")
+
+
+def _committed(path: Path) -> str | None:
+    """Return what a generated file holds, or None where there is none; what is no UTF-8 differs."""
+    return path.read_text("utf-8", errors="replace") if path.is_file() else None
 
 
 def _orphans(root: Path, rendered: Sequence[Rendered]) -> list[str]:

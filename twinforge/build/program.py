@@ -40,7 +40,7 @@ def read_program(folder: Path) -> tuple[ProgramFile, ...]:
             bool(path.stat().st_mode & _ANY_EXECUTE),
             hashlib.sha256(path.read_bytes()).hexdigest(),
         )
-        for path in _files(folder, ())
+        for path in _files(folder, tuple(folder.resolve().parents))
     )
 
 

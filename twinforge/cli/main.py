@@ -140,6 +140,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         # Whoever read our output has gone; saying so would only raise again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 1
+    except OSError as error:
+        if error.strerror is None or error.filename is None:
+            raise
+        if debug:
+            traceback.print_exc()
+        path = error.filename2 or error.filename  # of two, the one that was to be made
+        _show(TwinforgeError(f"'{path}': {error.strerror.lower()}"))
+        status = TwinforgeError.exit_status
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -7,6 +7,7 @@ Building is not here: the API has no BuildKit.
 
 from __future__ import annotations
 
+import re
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,10 @@ __all__ = ["Image", "Images"]
 TIMEOUT_S = 300
 CHUNK_BYTES = 1 << 20
 PLATFORM = "linux/amd64"
+_WRITES_NO_FILES = re.compile(
+    r"(?:/bin/sh -c #\(nop\) *)?(?:ARG|CMD|ENTRYPOINT|ENV|EXPOSE|HEALTHCHECK|LABEL|MAINTAINER"
+    r"|ONBUILD|SHELL|STOPSIGNAL|USER|VOLUME) "
+)
 FOREIGN = "exec format error"
 """What a container of another CPU architecture ends with where nothing emulates it."""
 
@@ -114,16 +119,17 @@ class Images:
     def layer_sizes(self, image_id: str) -> dict[str, int]:
         """Return the unpacked size in bytes of each of an image's layers, by diff id.
 
-        The engine tells sizes per step of the history, where a step without a layer has none. An
-        image with an empty layer can't be told apart by that; its bytes count as one layer.
+        The engine tells sizes per step of the history, and not which steps have a layer: those that
+        have a size, and those that write files, be it none. Where that does not come to as many
+        as the image has, all its bytes count as one layer.
         """
         with self._asking(f"reading the history of '{image_id}'") as client:
             image = _image(client.images.get(image_id).attrs)
             history: list[dict[str, Any]] = client.api.history(image_id)  # type: ignore[no-untyped-call] # docker-py has no types here
-        steps = [step["Size"] for step in history if step["Size"]]
-        if len(steps) != len(image.layers):
+        sizes = [step["Size"] for step in reversed(history) if _has_layer(step)]
+        if len(sizes) != len(image.layers):
             return {image_id: image.size_bytes}
-        return dict(zip(image.layers, reversed(steps), strict=True))
+        return dict(zip(image.layers, sizes, strict=True))
 
     def tag(self, image_id: str, reference: str) -> None:
         """Let ``reference`` (with a tag) name this image, whatever it named before."""
@@ -258,6 +264,10 @@ class Images:
             message = f"{what}: the engine at '{self._engine.host}' does not answer"
             hint = "see 'twinforge engine status'"
             raise MissingToolError(message, hint=hint) from error
+
+
+def _has_layer(step: Mapping[str, Any]) -> bool:
+    return bool(step["Size"] or not _WRITES_NO_FILES.match(step["CreatedBy"]))
 
 
 def _wait(client: docker.DockerClient, container: str, timeout_s: int) -> int | None:

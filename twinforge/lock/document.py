@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 VERSION = 1
+_DAMAGED = "restore it from git, or delete it and run `twinforge lock`"
 
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")]
 _Distribution = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
@@ -147,7 +148,7 @@ def read_recipe_lock(root: Path, recipe: str) -> RecipeLock | None:
         return None
     if file.recipe != recipe:
         message = f"{_relative(path, root)} is the lock of '{file.recipe}', not of '{recipe}'"
-        raise TwinforgeError(message, hint="run 'twinforge lock' to write it again")
+        raise TwinforgeError(message, hint=_DAMAGED)
     return RecipeLock(
         file.recipe,
         file.checksum,
@@ -219,7 +220,7 @@ def _decode(text: bytes, name: str, model: type[_File]) -> _File:
         message = (
             f"{name}: {where + ': ' if where else ''}{first['msg'][:1].lower()}{first['msg'][1:]}"
         )
-        hint = "run 'twinforge lock' to write it again"
+        hint = _DAMAGED
         if where == "version":
             hint = f"this program reads version {VERSION} of locks; use the one that wrote it"
         raise TwinforgeError(message, hint=hint) from error
@@ -235,7 +236,7 @@ def _refuse_twice(where: str, names: Iterable[str]) -> None:
     for name in names:
         if name in seen:
             message = f"{where}: '{name}' stands there twice"
-            raise TwinforgeError(message, hint="run 'twinforge lock' to write it again")
+            raise TwinforgeError(message, hint=_DAMAGED)
         seen.add(name)
 
 

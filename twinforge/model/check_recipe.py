@@ -41,7 +41,7 @@ def check_recipe(source: Source[RecipeFile], name: str, files: ProjectFiles) -> 
     yield from _check_packages(source)
     yield from check_runtime(source, files)
     if source.sound("template") and file.template:
-        for message in files.file_problems(file.template):
+        for message in files.text_problems(file.template):
             yield source.problem(message, "template")
     if source.sound("env"):
         yield from check_env(source, ("env",), file.env)

@@ -30,9 +30,20 @@ class ProjectFiles:
         """Yield what is wrong with a path that must be a file."""
         yield from self._problems(path, folder=False)
 
+    def text_problems(self, path: str) -> Iterator[str]:
+        """Yield what is wrong with a path that must be a text file."""
+        found = list(self._problems(path, folder=False))
+        yield from found
+        if not found:
+            try:
+                (self.root / path).read_text("utf-8")
+            except UnicodeDecodeError as error:
+                yield f"{show_value(path)} is not UTF-8: its byte {error.start} is not"
+
     def folder_problems(self, path: str) -> Iterator[str]:
-        """Yield what is wrong with a path that must be a folder."""
-        yield from self._problems(path, folder=True)
+        """Yield what is wrong with a path that must be a folder, or with the links below it."""
+        found = list(self._problems(path, folder=True))
+        yield from found or self._links_out(path)
 
     def program_problems(self, path: str) -> Iterator[str]:
         """Yield what is wrong with a folder that must hold the executables of an image."""
@@ -78,19 +89,33 @@ class ProjectFiles:
                 yield f"{show_value(path)} is a link that leads outside the project"
             elif not full.exists():
                 yield f"the {what} {show_value(path)} does not exist"
-            elif full.is_dir() != folder:
+            elif not (full.is_dir() if folder else full.is_file()):  # a pipe is neither
                 yield f"{show_value(path)} is not a {what}"
         except OSError as error:
             reason = (error.strerror or "unknown reason").lower()
             yield f"the {what} {show_value(path)} can't be looked at: {reason}"
 
     def _links_out(self, path: str) -> Iterator[str]:
-        for folder, folders, files in os.walk(self.root / path):
+        """Yield the links that lead out, also those in folders that only a link leads to.
+
+        What reads a folder follows its links; so does this, apart from links to folders around it.
+        """
+        start = self.root / path
+        seen = {os.path.realpath(folder) for folder in (start, *start.parents)}
+        for folder, folders, files in os.walk(start, followlinks=True):
             for name in sorted(folders + files):
                 full = Path(folder, name)
                 if full.is_symlink() and not self._is_inside(full):
                     shown = full.relative_to(self.root).as_posix()
                     yield f"{show_value(shown)} is a link that leads outside the project"
+            # `os.walk` goes where this list says
+            new = {name: os.path.realpath(Path(folder, name)) for name in sorted(folders)}
+            folders[:] = [
+                name
+                for name, real in new.items()
+                if real not in seen and self._is_inside(Path(real))
+            ]
+            seen.update(new.values())
 
     def _is_inside(self, full: Path) -> bool:
         # realpath and not Path.resolve, which raises for a loop of links in some versions of Python

@@ -80,11 +80,7 @@ def _joined(selectors: Sequence[str]) -> Iterator[str]:
     words = iter(selectors)
     for word in words:
         if word == CHANGED_SINCE:
-            revision = next(words, "")
-            if not revision:
-                message = f"{CHANGED_SINCE} needs a revision of git"
-                raise UsageError(message, hint=f"such as {CHANGED_SINCE}=main")
-            yield f"{word}={revision}"
+            yield f"{word}={next(words, '')}"
         else:
             yield word
 
@@ -106,7 +102,10 @@ def _by_values(project: Project, selector: str, changed: Changed) -> Iterator[Va
     names = _names(project)
     for condition in selector.split(","):
         axis, equals, pattern = condition.strip().partition("=")
-        if axis == CHANGED_SINCE and pattern:
+        if axis == CHANGED_SINCE:
+            if not pattern:
+                message = f"{CHANGED_SINCE} needs a revision of git"
+                raise UsageError(message, hint=f"such as {CHANGED_SINCE}=main")
             found = set(changed(pattern))
             among = found if among is None else among & found
         elif not equals or axis not in names:

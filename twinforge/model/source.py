@@ -10,7 +10,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from twinforge.model.place import Place
 from twinforge.model.suggest import closest, known_or_close
-from twinforge.yamlfile import Unclear, show_value
+from twinforge.yamlfile import Unclear, show_bare, show_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -164,9 +164,11 @@ def _type_message(kind: str, given: object, node: Node | None) -> str:
         if isinstance(given, bool):
             what = "a boolean"
         reader = "to some readers of YAML" if isinstance(given, Unclear) else "here"
-        return f'{text} is {what} {reader}; quote it: "{text}"'
+        return f'{show_bare(text)} is {what} {reader}; quote it: "{show_bare(text)}"'
     if isinstance(given, Unclear):
-        return f"{needed} is needed, and {text} is {given.reads_as} to some readers of YAML"
+        return (
+            f"{needed} is needed, and {show_bare(text)} is {given.reads_as} to some readers of YAML"
+        )
     return f"{needed} is needed, not {show_value(text)}"
 
 

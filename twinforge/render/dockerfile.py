@@ -13,14 +13,18 @@ from jinja2 import (
     PackageLoader,
     StrictUndefined,
     TemplateError,
+    TemplateSyntaxError,
 )
+from jinja2.nodes import Block, Extends
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from twinforge.errors import TwinforgeError
 from twinforge.lock.requirements import requirements_text
 from twinforge.model.matrix import Bootstrap
+from twinforge.model.suggest import known_or_close
 from twinforge.render import quoting
 from twinforge.render.layers import plan_layers, plan_stages
+from twinforge.yamlfile import show_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -109,6 +113,7 @@ def render_files(
     environment = _own(template) if template else _shipped()
     name = "recipe.j2" if template else "Dockerfile.j2"
     try:
+        _refuse_unknown_blocks(template)
         dockerfile = environment.get_template(name).render(context)
     except _TEMPLATE_FAILURES as error:
         where = recipe.template if template else name
@@ -121,6 +126,22 @@ def render_files(
             files[f"layers/{stage.name}/{layer.name}.txt"] = requirements_text(layer.wheels)
     files["variant.json"] = _variant_json(recipe, variant, lock.apt, layers)
     return files
+
+
+def _refuse_unknown_blocks(template: str) -> None:
+    """Refuse a block that replaces nothing: what stands in it would be nowhere.
+
+    Raises:
+        TemplateError: There is one, or the template can't be read.
+    """
+    body = _shipped().parse(template).body
+    if not any(isinstance(node, Extends) for node in body):
+        return
+    known = _shipped().get_template("Dockerfile.j2").blocks
+    for node in body:
+        if isinstance(node, Block) and node.name not in known:
+            message = f"there is no block {show_value(node.name)}{known_or_close(node.name, known)}"
+            raise TemplateSyntaxError(message, node.lineno)
 
 
 def _has_python(variant: Variant, base: BaseLock | None) -> bool:

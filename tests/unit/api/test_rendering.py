@@ -37,6 +37,26 @@ def test_what_was_edited_by_hand_is_shown_and_written_back(world: World) -> None
     assert dockerfile.read_text("utf-8") == text
 
 
+def test_what_is_no_text_is_stale_and_written_again(world: World) -> None:
+    dockerfile = world.root / FOLDER / "Dockerfile"
+    before = dockerfile.read_bytes()
+    dockerfile.write_bytes(b"\xff")
+    with pytest.raises(StaleError, match=r"^the generated files are stale:\n---"):
+        check_rendered(world.root, rendered(world))
+    assert write_rendered(world.root, rendered(world)) == (f"{FOLDER}/Dockerfile",)
+    assert dockerfile.read_bytes() == before
+
+
+def test_of_a_link_that_nothing_asks_for_only_the_link_goes(world: World) -> None:
+    other = world.root / "other"
+    other.mkdir()
+    gone = "images/words/variants/cu118-debian12-py3.11"
+    (world.root / gone).symlink_to(other)
+    assert write_rendered(world.root, rendered(world)) == (gone,)
+    assert other.is_dir()
+    assert not (world.root / gone).is_symlink()
+
+
 def test_files_that_nothing_asks_for_are_orphans_and_go(world: World) -> None:
     gone = "images/words/variants/cu118-debian12-py3.11"
     (world.root / gone).mkdir()

@@ -115,6 +115,16 @@ def test_a_link_to_a_folder_around_it_does_not_go_round_in_circles(tmp_path: Pat
     assert read_program(tmp_path) == before
 
 
+def test_a_link_to_the_project_around_the_program_does_not_bring_the_project(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "matrix.yaml").touch()
+    program = tmp_path / "images" / "program"
+    before = read_program(write(program))
+    (program / "project").symlink_to("../..")
+    assert read_program(program) == before
+
+
 def test_two_checkouts_with_other_times_and_modes_are_staged_to_the_same_bytes(
     tmp_path: Path,
 ) -> None:

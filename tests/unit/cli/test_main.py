@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import inspect
 import re
 from typing import TYPE_CHECKING
@@ -102,6 +103,22 @@ def test_an_interrupted_run_ends_with_130_and_says_how_to_go_on(
     ran = run("check")
     assert ran.status == 130
     assert ran.err.endswith("interrupted; run the same command again to go on\n")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PermissionError(errno.EACCES, "Permission denied", "/some/file"),
+        IsADirectoryError(errno.EISDIR, "Permission denied", "/some/part", None, "/some/file"),
+    ],
+)
+def test_a_file_that_can_not_be_read_or_written_is_named(
+    run: Run, check_raises: Callable[[BaseException], None], error: OSError
+) -> None:
+    check_raises(error)
+    ran = run("check")
+    assert (ran.status, ran.err) == (1, "error: '/some/file': permission denied\n")
+    assert run("--debug", "check").err.startswith("Traceback")
 
 
 def test_only_debug_shows_a_traceback(

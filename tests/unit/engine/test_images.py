@@ -70,6 +70,49 @@ def test_an_image_without_tags_labels_or_layers_is_one_too(
     assert (image.tags, image.labels, image.layers, image.config) == ((), {}, (), {})
 
 
+def history(*steps: tuple[int, str]) -> list[dict[str, Any]]:
+    """Return what the engine says of these steps, which are given from the lowest up."""
+    return [{"Size": size, "CreatedBy": what} for size, what in reversed(steps)]
+
+
+@pytest.mark.parametrize(
+    ("steps", "sizes"),
+    [
+        pytest.param(
+            [(9, "mmdebstrap"), (0, "RUN /bin/sh -c true # buildkit"), (5, "COPY a / # buildkit")],
+            {"a": 9, "b": 0, "c": 5},
+            id="a step that writes nothing has a layer",
+        ),
+        pytest.param(
+            [
+                (0, "/bin/sh -c #(nop)  ARG RELEASE"),
+                (9, "/bin/sh -c #(nop) ADD file:1 in / "),
+                (0, '/bin/sh -c #(nop)  CMD ["/bin/bash"]'),
+                (0, "COPY /empty/ / # buildkit"),
+                (0, "ENV A=b"),
+                (0, "LABEL a=b"),
+                (1, "RUN /bin/sh -c x # buildkit"),
+            ],
+            {"a": 9, "b": 0, "c": 1},
+            id="settings have none",
+        ),
+        pytest.param(
+            [(9, "COPY a /"), (5, "COPY b /")], {"sha256:ab": 14}, id="what can't be told apart"
+        ),
+    ],
+)
+def test_a_layer_has_the_size_of_its_step(
+    images: Images, client: MagicMock, steps: list[tuple[int, str]], sizes: dict[str, int]
+) -> None:
+    client.images.get.return_value.attrs = {
+        "Id": "sha256:ab",
+        "Size": sum(size for size, _ in steps),
+        "RootFS": {"Layers": ["a", "b", "c"]},
+    }
+    client.api.history.return_value = history(*steps)
+    assert images.layer_sizes("sha256:ab") == sizes
+
+
 def test_an_image_that_is_not_there_is_none_and_needs_no_removal(
     images: Images, client: MagicMock
 ) -> None:

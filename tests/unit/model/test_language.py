@@ -222,7 +222,8 @@ def test_nothing_that_changed_is_an_error_unless_that_is_the_question(project: P
     assert caught.value.message == "the selector 'changed-since=main' matches no variant"
     assert "has changed since then" in caught.value.hint
     assert select_variants(project, selectors, changed=nothing, may_be_unchanged=True) == ()
-    with pytest.raises(UsageError, match="needs a revision of git"):
-        select_variants(project, ["tiny", "changed-since"], changed=nothing)
+    for none in (["changed-since"], ["changed-since="], ["accelerator=cpu,changed-since="]):
+        with pytest.raises(UsageError, match="needs a revision of git"):
+            select_variants(project, ["tiny", *none], changed=nothing)
     with pytest.raises(UsageError, match="can't be answered here"):
         select_variants(project, selectors)

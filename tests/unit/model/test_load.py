@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from twinforge.errors import ProjectError
 from twinforge.model.load import load_project
 from twinforge.model.matrix import Bootstrap
 from twinforge.model.recipe import AptPackage, Package, Twin
@@ -109,3 +112,23 @@ def test_a_yaml_alias_is_the_same_value_again() -> None:
     assert isinstance(first.source, Bootstrap)
     assert isinstance(second.source, Bootstrap)
     assert first.source.packages == second.source.packages != ()
+
+
+@pytest.mark.parametrize("name", ["recipes/pipe.yaml", "row.csv"])
+def test_a_pipe_is_no_file_and_nobody_waits_for_what_comes_out_of_it(
+    tmp_path: Path, name: str
+) -> None:
+    root = shutil.copytree(PROJECTS / "good-minimal", tmp_path / "project")
+    os.mkfifo(root / name)
+    with (root / "recipes/tiny.yaml").open("a") as recipe:
+        recipe.write("smoke: {invocations: [{content_type: text/csv, body: row.csv}]}\n")
+    with pytest.raises(ProjectError, match=f"'{name}' is not a file"):
+        load_project(root)
+
+
+def test_a_number_of_any_length_is_shown_on_one_short_line(tmp_path: Path) -> None:
+    root = shutil.copytree(PROJECTS / "good-minimal", tmp_path / "project")
+    (root / "recipes/tiny.yaml").write_text(f"recipe: tiny\nversion: {'9' * 5000}\n")
+    with pytest.raises(ProjectError) as caught:
+        load_project(root)
+    assert max(len(str(problem)) for problem in caught.value.problems) < 300

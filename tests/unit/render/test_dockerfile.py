@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,7 @@ from twinforge.model.matrix import Accelerator, Base, Bootstrap
 from twinforge.model.place import Place
 from twinforge.model.recipe import AptPackage
 from twinforge.model.reference import Digest, Reference
-from twinforge.render.dockerfile import EPOCH, base_name, render_files
+from twinforge.render.dockerfile import EPOCH, _shipped, base_name, render_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -281,6 +282,10 @@ def test_a_template_of_the_recipe_overrides_blocks_of_ours(
         ("{{ env[7] | string }}", r"has no element 7"),
         ("{{ '%d' % 'x' }}", r"%d format"),
         ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", r"recursion"),
+        (
+            '{% extends "Dockerfile.j2" %}\n{% block label %}LABEL a="b"{% endblock %}',
+            r"own\.j2:2 .+: there is no block 'label'; did you mean 'labels'\?",
+        ),
         ("{{ 'a b' | plain_word }}", r"'a b' is not a plain word"),
     ],
 )
@@ -311,3 +316,9 @@ def test_a_value_that_does_not_fit_names_the_variant_and_itself(
         match=r"^Dockerfile\.j2 can't be rendered for digits/cpu-py3\.11-debian12: 'a\\nb' holds",
     ):
         render(make_recipe(env={"A": "a\nb"}))
+
+
+def test_the_blocks_that_the_page_names_are_all_there_are() -> None:
+    page = (Path(__file__).parents[3] / "docs/matrix.md").read_text("utf-8")
+    (named,) = re.findall(r"replaces blocks of\s+the Dockerfile: ([^;]+);", page)
+    assert re.findall(r"`(\w+)`", named) == list(_shipped().get_template("Dockerfile.j2").blocks)
