@@ -16,6 +16,7 @@ from twinforge.api.destinations import (
     uploads_of,
 )
 from twinforge.api.gating import gate_for
+from twinforge.api.releasing import record_release
 from twinforge.api.repushing import Watch
 from twinforge.api.surroundings import proxy_of
 from twinforge.errors import SmokeError
@@ -27,7 +28,6 @@ from twinforge.registry.releases import (
     Release,
     ReleasedVariant,
     release_path,
-    write_release,
 )
 from twinforge.render.tags import content_tag
 
@@ -147,7 +147,8 @@ def push(
             gate=None if options.registry else gate_for(workspace, options.to),
             uploads=uploads,
         )
-        write_release(workspace.root, _release(part, pushed))
+        registry = None if options.registry else named_registry(workspace, options.to)
+        record_release(workspace, _release(part, pushed), registry, pushed)
         done += pushed
     if watch is not None and question is not None:
         watch.remember(question, done)
