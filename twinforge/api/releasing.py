@@ -36,6 +36,6 @@ def record_release(
     if registry is None or registry.lifecycle is None or all(one.already for one in done):
         return
     versions = " and ".join(sorted({one.version for one in release.variants}))
-    to = f" --to {registry.name}" if len(workspace.project.matrix.registries) > 1 else ""
+    to = f" {registry.name}" if len(workspace.project.matrix.registries) > 1 else ""
     text = f"`twinforge registry apply{to}` lets the lifecycle policy keep {versions}"
     workspace.listener(Event("push", release.recipe, State.NOTE, text))

@@ -173,15 +173,26 @@ def test_what_docker_login_stored_is_used(world: World, registry: Registry) -> N
     assert registry.targets[0].credentials.password == "hunter2"
 
 
+@pytest.mark.parametrize(
+    ("told", "several"),
+    [
+        ("`twinforge registry apply` lets the lifecycle policy keep 1.0.0", False),
+        ("`twinforge registry apply prod` lets the lifecycle policy keep 1.0.0", True),
+    ],
+)
 def test_a_release_that_the_lifecycle_policy_does_not_know_yet_is_told(
-    world: World, registry: Registry, monkeypatch: pytest.MonkeyPatch
+    world: World, registry: Registry, monkeypatch: pytest.MonkeyPatch, told: str, *, several: bool
 ) -> None:
     ready(world, CPU)
     target = Target(Reference("registry.example.com", "ml/words"), ANONYMOUS)
     monkeypatch.setattr(pushing, "registry_targets", lambda *_: (target,))
-    line = 'kind: oci, host: "registry.example.com"'
-    world.edit("matrix.yaml", line, "kind: ecr, regions: [eu-west-1], lifecycle: {keep_images: 9}")
-    told = "`twinforge registry apply` lets the lifecycle policy keep 1.0.0"
+    line = 'registry: {kind: oci, host: "registry.example.com", repository: "ml/{recipe}"}'
+    ecr = '{kind: ecr, regions: [eu-west-1], lifecycle: {keep_images: 9}, repository: "{recipe}"}'
+    other = '{kind: oci, host: "registry.example.org", repository: "{recipe}"}'
+    if several:
+        world.edit("matrix.yaml", line, f"registry: {{prod: {ecr}, other: {other}}}")
+    else:
+        world.edit("matrix.yaml", line, f"registry: {ecr}")
     push(world.workspace, world.variants(CPU), PushOptions())
     assert [event.text for event in world.events if event.state is State.NOTE] == [told]
     world.events.clear()
