@@ -40,6 +40,7 @@ RECONCILE = (
     *("PutImageTagMutability", "PutLifecyclePolicy", "SetRepositoryPolicy"),
     *("StartLifecyclePolicyPreview", "TagResource"),
 )
+ENDPOINTS = ("DescribeEndpoint", "DescribeEndpointConfig", "DescribeModel")
 ACTIONS = (*LOGIN, *REPOSITORY, *DATA_PLANE, *SCAN, *RECONCILE)
 """All actions of ECR, for whoever checks them."""
 
@@ -135,18 +136,19 @@ def _registry(workspace: Workspace, place: Place) -> list[dict[str, Any]]:
     actions = (*REPOSITORY, *RECONCILE)
     return [
         _allow("Repositories", "ecr", actions, _repositories(workspace, registries, place)),
-        # What endpoints run is not deleted; SageMaker knows no smaller resource for a list.
+        # What endpoints name is not deleted; SageMaker knows no smaller resource for a list.
         _allow("Lists", "sagemaker", ("ListEndpoints",), ["*"]),
-        _allow("Endpoints", "sagemaker", ("DescribeEndpoint",), _endpoints(registries, place)),
+        _allow("Endpoints", "sagemaker", ENDPOINTS, _endpoints(registries, place)),
         *_key(registries, place),
     ]
 
 
 def _endpoints(registries: Sequence[Registry], place: Place) -> list[str]:
     return [
-        f"arn:{partition_of(region)}:sagemaker:{region}:{registry.account or _account(place)}:endpoint/*"
+        f"arn:{partition_of(region)}:sagemaker:{region}:{registry.account or _account(place)}:{kind}/*"
         for registry in registries
         for region in place.regions or registry.regions
+        for kind in ("endpoint", "endpoint-config", "model")
     ]
 
 
@@ -192,6 +194,10 @@ def _key(registries: Sequence[Registry], place: Place) -> list[dict[str, Any]]:
             continue
         for region in place.regions or registry.regions:
             services[f"ecr.{region}.amazonaws.com"] = None
+            if partition_of(region) == "aws-cn":
+                # Some services name themselves by the partition's domain there. Source:
+                # https://github.com/terraform-aws-modules/terraform-aws-eks/issues/3155
+                services[f"ecr.{region}.amazonaws.com.cn"] = None
             if key.startswith("arn:") and ":key/" in key:
                 arns[key] = None
                 continue

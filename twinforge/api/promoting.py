@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from twinforge.api.destinations import named_registry, registry_targets, uploads_of
 from twinforge.api.gating import gate_for
+from twinforge.api.releasing import record_release
 from twinforge.api.surroundings import proxy_of
 from twinforge.errors import UsageError
 from twinforge.model.reference import Digest
 from twinforge.model.suggest import known_or_close
 from twinforge.registry.items import AwsAccess, PushItem, ReleasedName, Tags
 from twinforge.registry.promote import Promotion, promote_to_all
-from twinforge.registry.releases import Release, read_release, write_release
+from twinforge.registry.releases import Release, read_release
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,7 +150,7 @@ def promote(
         gate=gate_for(workspace, plan.target.name),
         uploads=uploads_of(workspace),
     )
-    write_release(workspace.root, _record(plan, done))
+    record_release(workspace, _record(plan, done), plan.target, done)
     return done
 
 

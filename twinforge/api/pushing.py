@@ -16,6 +16,7 @@ from twinforge.api.destinations import (
     uploads_of,
 )
 from twinforge.api.gating import gate_for
+from twinforge.api.releasing import record_release
 from twinforge.api.repushing import Watch
 from twinforge.api.surroundings import proxy_of
 from twinforge.errors import SmokeError
@@ -27,7 +28,6 @@ from twinforge.registry.releases import (
     Release,
     ReleasedVariant,
     release_path,
-    write_release,
 )
 from twinforge.render.tags import content_tag
 
@@ -130,6 +130,7 @@ def push(
     work_dir.mkdir(parents=True, exist_ok=True)
     uploads = uploads_of(workspace)
     done: list[Pushed] = []
+    ecr: dict[str, tuple[str, str]] = {}
     parts = plan_push(workspace, variants, options.to)
     watch = Watch(workspace, parts) if _is_steady(workspace, options, question) else None
     for part in parts:
@@ -147,22 +148,26 @@ def push(
             gate=None if options.registry else gate_for(workspace, options.to),
             uploads=uploads,
         )
-        write_release(workspace.root, _release(part, pushed))
+        registry = None if options.registry else named_registry(workspace, options.to)
+        record_release(workspace, _release(part, pushed), registry, pushed)
         done += pushed
+        if registry is not None and registry.kind == "ecr":
+            hosts = [target.repository.host for target in targets]
+            places = zip(registry.regions, hosts, strict=True)
+            ecr |= {host: (region, registry.account) for region, host in places}
     if watch is not None and question is not None:
-        watch.remember(question, done)
+        watch.remember(question, done, ecr)
     return tuple(done)
 
 
 def _is_steady(workspace: Workspace, options: PushOptions, question: Question | None) -> bool:
     """Whether nothing but the project and the registry's manifests decides what a push comes to.
 
-    What has changed since a revision, git says. ECR's repositories are reconciled by a push, and
-    its scans find something new on any day.
+    What has changed since a revision, git says; and scans find something new on any day.
     """
     if question is None or any(CHANGED_SINCE in word for word in question.selectors):
         return False
-    return bool(options.registry) or named_registry(workspace, options.to).kind == "oci"
+    return bool(options.registry) or named_registry(workspace, options.to).scan is None
 
 
 def _recipe_push(workspace: Workspace, name: str, nodes: tuple[Node, ...], to: str) -> RecipePush:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["deploy"]
 
 LIMIT_S = 3600.0
-"""As long as botocore's waiter ``EndpointInService`` waits; guarded updates can take longer."""
+"""As long as botocore's waiter ``EndpointInService`` waits; what a guarded update is watched for comes on top."""
 
 
 @click.command(
@@ -137,7 +137,8 @@ def deploy(  # noqa: PLR0913 - the options of the command line
             keep_counts=keep_counts,
         ),
     )
-    patience = open_patience(poll_s, limit_s, default_limit_s=LIMIT_S)
+    default_limit_s = LIMIT_S + order.rollout.watched_s
+    patience = open_patience(poll_s, limit_s, default_limit_s=default_limit_s)
     with session.workspace() as workspace:
         placements = hosting.place(workspace, order)
         for one in placements:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -75,7 +76,7 @@ def push(  # noqa: PLR0913 - the options of the command line
     if password_stdin and not password:
         message = "standard input has no password in its first line"
         raise UsageError(message)
-    question = Question(selectors, registry, to)
+    question = Question(selectors, registry, to, AwsAccess(profile, endpoint_url, address))
     if not dry_run:
         login = Credentials(username, password) if username else None
         with session.progress() as tell:
@@ -90,7 +91,7 @@ def push(  # noqa: PLR0913 - the options of the command line
         if dry_run:
             _show_plan(session, pushing.plan_push(workspace, variants, to), as_json=as_json)
             return
-        access = AwsAccess(profile, endpoint_url, address, workspace.ca_bundle)
+        access = replace(question.access, ca_bundle=workspace.ca_bundle)
         options = pushing.PushOptions(jobs, registry, username, password, access, to)
         pushed = pushing.push(workspace, variants, options, question)
     show_pushed(session, pushed, as_json=as_json)

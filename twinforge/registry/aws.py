@@ -6,6 +6,7 @@ The one module of this room that imports boto3.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
@@ -22,7 +23,7 @@ from botocore.exceptions import (
 from twinforge.errors import RegistryError, RegistryRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from twinforge.registry.items import AwsAccess
 
@@ -74,8 +75,11 @@ def connect_ecr(access: AwsAccess, region: str) -> Any:
 
 
 def connect_sagemaker(access: AwsAccess, region: str) -> Any:
-    """Return boto3's client of SageMaker in a region, to see which images run."""
-    return _connect("sagemaker", access, region)
+    """Return boto3's client of SageMaker in a region, to see which images run.
+
+    The address in ``access`` is ECR's; boto3 takes that of SageMaker from AWS_ENDPOINT_URL_SAGEMAKER.
+    """
+    return _connect("sagemaker", replace(access, endpoint_url=""), region)
 
 
 def _connect(service: Literal["ecr", "sagemaker"], access: AwsAccess, region: str) -> Any:
@@ -119,14 +123,14 @@ class AlreadyThereError(Exception):
 
 
 @contextmanager
-def asking(region: str, what: str) -> Iterator[None]:
-    """Translate boto3's errors, by code."""
+def asking(region: str, what: str, *, gone: Collection[str] = NOT_THERE) -> Iterator[None]:
+    """Translate boto3's errors, by code; ``gone`` are those that say that something is not there."""
     try:
         yield
     except ClientError as error:
         told = error.response.get("Error", {})
         code = told.get("Code", "")
-        if code in NOT_THERE:
+        if code in gone:
             raise NotThereError from error
         if code == "RepositoryAlreadyExistsException":
             raise AlreadyThereError from error

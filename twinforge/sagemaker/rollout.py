@@ -18,6 +18,8 @@ Source: SageMaker API reference, ``TrafficRoutingConfig`` and ``RollingUpdatePol
 """
 ALARMS = 10
 LONGEST_BAKE_S = 3600
+LONGEST_UPDATE_S = 28800
+"""Source: botocore's service model, ``MaximumExecutionTimeoutInSeconds``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,19 @@ class Rollout:
     alarms: tuple[str, ...] = ()
     keep_counts: bool = False
 
+    @property
+    def steps(self) -> int:
+        """In how many steps the capacity moves."""
+        if self.strategy == "canary":
+            return 2
+        return -(-100 // self.share_percent) if self.share_percent > 0 else 1
+
+    @property
+    def watched_s(self) -> int:
+        """How long all steps together are watched."""
+        is_watched = bool(self.strategy or self.alarms)
+        return self.steps * self.bake_s if is_watched else 0
+
 
 def deployment_config(rollout: Rollout) -> dict[str, object] | None:
     """Return ``DeploymentConfig`` of ``UpdateEndpoint``, or None for SageMaker's default.
@@ -57,6 +72,12 @@ def deployment_config(rollout: Rollout) -> dict[str, object] | None:
     if not 0 <= rollout.bake_s <= LONGEST_BAKE_S:
         message = f"{rollout.bake_s} s is no pause between two steps (0 to {LONGEST_BAKE_S})"
         raise UsageError(message)
+    if (pauses_s := (rollout.steps - 1) * rollout.bake_s) > LONGEST_UPDATE_S:
+        message = (
+            f"{rollout.steps} steps with {rollout.bake_s} s between them take {pauses_s} s, and "
+            f"SageMaker ends an update after {LONGEST_UPDATE_S} s"
+        )
+        raise UsageError(message, hint="give a larger share, or a shorter --bake")
     if len(rollout.alarms) > ALARMS:
         message = f"an update watches up to {ALARMS} alarms, not {len(rollout.alarms)}"
         raise UsageError(message)

@@ -109,13 +109,21 @@ def test_regions_have_the_arns_of_their_partition(on_ecr: World) -> None:
     ]
     assert "ecr:StartImageScan" in found["Repositories"]["Action"]
     assert found["Key"]["Resource"] == ["arn:aws-cn:kms:cn-north-1:444455556666:key/one"]
-    assert found["Key"]["Condition"]["StringEquals"]["kms:ViaService"]
+    via = found["Key"]["Condition"]["StringEquals"]["kms:ViaService"]
+    assert {"ecr.cn-north-1.amazonaws.com", "ecr.cn-north-1.amazonaws.com.cn"} <= set(via)
+    assert "ecr.us-gov-west-1.amazonaws.com.cn" not in via
 
 
 def test_reconciling_may_not_touch_images(on_ecr: World) -> None:
     found = policy(on_ecr, "registry")
     repositories = found["Repositories"]
-    assert found["Endpoints"]["Action"] == ["sagemaker:DescribeEndpoint"]
+    assert found["Endpoints"]["Action"] == [
+        *("sagemaker:DescribeEndpoint", "sagemaker:DescribeEndpointConfig"),
+        "sagemaker:DescribeModel",
+    ]
+    assert {arn.partition("/")[0].rpartition(":")[2] for arn in found["Endpoints"]["Resource"]} == {
+        *("endpoint", "endpoint-config", "model")
+    }
     assert {name for name, one in found.items() if one["Resource"] == ["*"]} == {"Lists"}
     assert not {f"ecr:{name}" for name in DATA_PLANE} & set(repositories["Action"])
     assert "ecr:PutLifecyclePolicy" in repositories["Action"]

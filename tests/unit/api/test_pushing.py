@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +12,9 @@ from twinforge.api.checks import checks_digests
 from twinforge.api.pushing import PushOptions, plan_push, push
 from twinforge.build.ledger import Smoked
 from twinforge.errors import SmokeError, UsageError
-from twinforge.model.reference import Digest
+from twinforge.events import State
+from twinforge.model.reference import Digest, Reference
+from twinforge.registry.credentials import ANONYMOUS
 from twinforge.registry.items import Pushed, PushItem, Target
 
 if TYPE_CHECKING:
@@ -168,3 +171,38 @@ def test_what_docker_login_stored_is_used(world: World, registry: Registry) -> N
     (folder / "config.json").write_text(json.dumps({"auths": auths}))
     push(world.workspace, world.variants(CPU), PushOptions())
     assert registry.targets[0].credentials.password == "hunter2"
+
+
+@pytest.mark.parametrize(
+    ("told", "several"),
+    [
+        ("`twinforge registry apply` lets the lifecycle policy keep 1.0.0", False),
+        ("`twinforge registry apply prod` lets the lifecycle policy keep 1.0.0", True),
+    ],
+)
+def test_a_release_that_the_lifecycle_policy_does_not_know_yet_is_told(
+    world: World, registry: Registry, monkeypatch: pytest.MonkeyPatch, told: str, *, several: bool
+) -> None:
+    ready(world, CPU)
+    target = Target(Reference("registry.example.com", "ml/words"), ANONYMOUS)
+    monkeypatch.setattr(pushing, "registry_targets", lambda *_: (target,))
+    line = 'registry: {kind: oci, host: "registry.example.com", repository: "ml/{recipe}"}'
+    ecr = '{kind: ecr, regions: [eu-west-1], lifecycle: {keep_images: 9}, repository: "{recipe}"}'
+    other = '{kind: oci, host: "registry.example.org", repository: "{recipe}"}'
+    if several:
+        world.edit("matrix.yaml", line, f"registry: {{prod: {ecr}, other: {other}}}")
+    else:
+        world.edit("matrix.yaml", line, f"registry: {ecr}")
+    push(world.workspace, world.variants(CPU), PushOptions())
+    assert [event.text for event in world.events if event.state is State.NOTE] == [told]
+    world.events.clear()
+    monkeypatch.setattr(
+        pushing,
+        "push_to_all",
+        lambda *given, **options: tuple(
+            replace(one, already=True) for one in registry(*given, **options)
+        ),
+    )
+    push(world.workspace, world.variants(CPU), PushOptions())
+    push(world.workspace, world.variants(CPU), PushOptions(registry="localhost:5000"))
+    assert [event for event in world.events if event.state is State.NOTE] == []

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.fake_ecr import ACCOUNT, FakeEcr
 from tests.unit.registry.conftest import PASSWORD, USERNAME, FakeRegistry, sha256
 from twinforge import process
 from twinforge.api import pushing
@@ -18,7 +19,7 @@ from twinforge.events import Event, State
 from twinforge.model.reference import Digest, Reference
 from twinforge.process import Completed
 from twinforge.registry.credentials import Credentials
-from twinforge.registry.items import Pushed, PushItem, Target
+from twinforge.registry.items import AwsAccess, Pushed, PushItem, Target
 from twinforge.registry.manifest import (
     MANIFEST_TYPE,
     Blob,
@@ -251,16 +252,63 @@ def test_what_changes_from_elsewhere_leaves_no_note(
     variants, options = bench.world.variants("words"), PushOptions(registry=HOST)
     push(bench.world.workspace, variants, options, Question(("changed-since=main",), HOST, ""))
     assert not note.exists()
-    line = 'kind: oci, host: "registry.example.com"'
-    ecr = "kind: ecr, regions: [eu-west-1]"
-    target = Target(Reference("registry.example.com", REPOSITORY), WHO)
-    monkeypatch.setattr(pushing, "registry_targets", lambda *_: (target,))
-    bench.world.edit("matrix.yaml", line, ecr)
+    monkeypatch.setattr(pushing, "registry_targets", lambda *_: (target("eu-west-1"),))
+    scanned = f"{ECR}, scan: {{fail_on: HIGH}}"
+    bench.world.edit("matrix.yaml", OCI, scanned.replace("REGIONS", "eu-west-1"))
+    monkeypatch.setattr(pushing, "gate_for", lambda *_: None)
     bench.push(Question(("words",), "", ""))
     assert not note.exists()
-    bench.world.edit("matrix.yaml", ecr, line)
-    bench.push(Question(("words",), "", ""))
-    assert note.exists()
+
+
+OCI = 'kind: oci, host: "registry.example.com"'
+ECR = "kind: ecr, regions: [REGIONS]"
+
+
+def target(region: str) -> Target:
+    return Target(Reference(f"{ACCOUNT}.dkr.ecr.{region}.amazonaws.com", REPOSITORY), WHO)
+
+
+@pytest.fixture
+def on_ecr(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> FakeEcr:
+    """The project pushes to ECR in two regions, whose tokens the registry takes."""
+    ecr, regions = FakeEcr(), ("eu-west-1", "eu-north-1")
+    bench.world.edit("matrix.yaml", OCI, ECR.replace("REGIONS", ", ".join(regions)))
+    found = tuple(map(target, regions))
+    monkeypatch.setattr(pushing, "registry_targets", lambda *_: found)
+    monkeypatch.setattr("twinforge.registry.aws.connect_ecr", ecr.connect)
+    token = Credentials("AWS", "t0ken").basic
+    monkeypatch.setattr(
+        bench.registry, "allowed", lambda request: request.headers.get("authorization") == token
+    )
+    return ecr
+
+
+def test_ecr_is_asked_in_every_region_with_a_token_of_now(bench: Bench, on_ecr: FakeEcr) -> None:
+    question = Question(("words",), "", "")
+    pushed = bench.push(question)
+    found = bench.ask(question, None)
+    assert found is not None
+    assert [(one.repository, one.digest) for one in found] == [
+        (one.repository, one.digest) for one in pushed
+    ]
+    assert len(found) == 4
+    assert sorted(region for region, *_ in on_ecr.calls) == ["eu-north-1", "eu-west-1"]
+    assert {name for _, name, _ in on_ecr.calls} == {"get_authorization_token"}
+    count = sum(len(one.tags) + len(one.aliases) for one in found)
+    assert sum("manifests" in path for _, path in bench.registry.requests) == count
+    assert bench.ask(replace(question, access=AwsAccess(profile="other")), None) is None
+
+
+def test_the_registry_of_another_account_is_another_one(
+    bench: Bench, on_ecr: FakeEcr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = Question(("words",), "", "")
+    bench.push(question)
+    assert bench.ask(question, None) is not None
+    monkeypatch.setattr("tests.fake_ecr.ACCOUNT", "999988887777")
+    assert bench.ask(question, None) is None
+    assert bench.registry.requests == []
+    assert on_ecr.writes == []
 
 
 def test_a_note_holds_no_password(bench: Bench, noted: tuple[Pushed, ...]) -> None:

@@ -3,14 +3,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.stub import Stubber
 
 from tests.fake_ecr import FakeEcr
-from twinforge.errors import RegistryError
+from twinforge.errors import RegistryError, RegistryRefusedError
 from twinforge.events import Event, ignore
 from twinforge.model.matrix import Access, Lifecycle, Registry
 from twinforge.model.place import Place
@@ -21,7 +21,7 @@ from twinforge.registry.repositories import Change, Wanted, apply_plan, plan_reg
 from twinforge.registry.running import read_running
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 REGIONS = ("eu-west-1", "cn-north-1")
 RELEASED = f"sha256:{'a' * 64}"
@@ -217,37 +217,114 @@ def test_a_policy_that_would_delete_what_an_endpoint_runs_is_an_error(ecr: FakeE
         changes(replace(REGISTRY, regions=REGIONS[:1]))
 
 
-def test_what_endpoints_run_is_read_by_digest_and_page_by_page() -> None:
+ARN = "arn:aws:sagemaker:eu-west-1:123456789012:endpoint/x"
+WHEN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def image(digit: str) -> str:
+    return f"123456789012.dkr.ecr.eu-west-1.amazonaws.com/ml/digits@sha256:{digit * 64}"
+
+
+def listed(name: str) -> dict[str, Any]:
+    return {
+        "EndpointName": name,
+        "EndpointArn": ARN,
+        "CreationTime": WHEN,
+        "LastModifiedTime": WHEN,
+        "EndpointStatus": "InService",
+    }
+
+
+@pytest.fixture
+def sagemaker() -> Iterator[tuple[Any, Stubber]]:
     client = boto3.session.Session("key", "secret", region_name="eu-west-1").client("sagemaker")
-    arn, when = (
-        "arn:aws:sagemaker:eu-west-1:123456789012:endpoint/x",
-        datetime(2026, 1, 1, tzinfo=UTC),
-    )
-    image = f"123456789012.dkr.ecr.eu-west-1.amazonaws.com/ml/digits@{RUNNING}"
     with Stubber(client) as stub:
-        for name, more, asked in (
-            ("first", {"NextToken": "t"}, {}),
-            ("second", {}, {"NextToken": "t"}),
-        ):
-            listed = {
-                "EndpointName": name,
-                "EndpointArn": arn,
-                "CreationTime": when,
-                "LastModifiedTime": when,
-                "EndpointStatus": "InService",
-            }
-            stub.add_response("list_endpoints", {"Endpoints": [listed], **more}, asked)
-            variants = [
-                {"VariantName": "cpu", "DeployedImages": [{"ResolvedImage": image}]},
-                {"VariantName": "old"},
-            ]
-            described = {
-                **listed,
-                "ProductionVariants": variants if name == "second" else variants[1:],
-            }
-            stub.add_response("describe_endpoint", described, {"EndpointName": name})
-        assert read_running(client, "eu-west-1") == {RUNNING: "second"}
+        yield client, stub
         stub.assert_no_pending_responses()
+
+
+def test_what_endpoints_run_is_read_by_digest_and_page_by_page(sagemaker: Any) -> None:
+    client, stub = sagemaker
+    for name, more, asked in (
+        ("first", {"NextToken": "t"}, {}),
+        ("second", {}, {"NextToken": "t"}),
+    ):
+        stub.add_response("list_endpoints", {"Endpoints": [listed(name)], **more}, asked)
+        variants = [
+            {"VariantName": "cpu", "DeployedImages": [{"ResolvedImage": image("e")}]},
+            {"VariantName": "old"},
+        ]
+        described = {
+            **listed(name),
+            "ProductionVariants": variants if name == "second" else variants[1:],
+        }
+        stub.add_response("describe_endpoint", described, {"EndpointName": name})
+    assert read_running(client, "eu-west-1") == {RUNNING: "second"}
+
+
+def test_what_an_endpoint_s_configs_name_counts_though_nothing_says_that_it_runs(
+    sagemaker: Any,
+) -> None:
+    """A serverless endpoint does not say what it runs, and an update is on its way to its images."""
+    client, stub = sagemaker
+    names = [listed("one"), listed("two")]
+    stub.add_response("list_endpoints", {"Endpoints": names}, {})
+    described = {
+        **listed("one"),
+        "EndpointConfigName": "serverless",
+        "ProductionVariants": [{"VariantName": "v"}],
+        "PendingDeploymentSummary": {
+            "EndpointConfigName": "pool",
+            "ProductionVariants": [
+                {"VariantName": "v", "DeployedImages": [{"ResolvedImage": image("b")}]}
+            ],
+        },
+    }
+    stub.add_response("describe_endpoint", described, {"EndpointName": "one"})
+    config = {"EndpointConfigArn": ARN, "CreationTime": WHEN}
+    model = {"ModelArn": ARN, "CreationTime": WHEN}
+    stub.add_response(
+        "describe_endpoint_config",
+        {
+            **config,
+            "EndpointConfigName": "serverless",
+            "ProductionVariants": [{"VariantName": "v", "ModelName": "m1"}],
+        },
+        {"EndpointConfigName": "serverless"},
+    )
+    primary = {"PrimaryContainer": {"Image": image("a")}}
+    stub.add_response("describe_model", {**model, "ModelName": "m1", **primary})
+    pools = [{"InstanceType": "ml.m5.large", "Priority": 1, "ModelNameOverride": "m2"}]
+    stub.add_response(
+        "describe_endpoint_config",
+        {
+            **config,
+            "EndpointConfigName": "pool",
+            "ProductionVariants": [{"VariantName": "v", "InstancePools": pools}],
+            "ShadowProductionVariants": [{"VariantName": "s", "ModelName": "gone"}],
+        },
+        {"EndpointConfigName": "pool"},
+    )
+    several = {"Containers": [{"Image": image("c")}, {"Image": "host/name:tag"}]}
+    stub.add_response("describe_model", {**model, "ModelName": "m2", **several})
+    stub.add_client_error("describe_model", "ValidationException", "Could not find model")
+    same = {**listed("two"), "EndpointConfigName": "serverless"}  # which is not asked for again
+    stub.add_response("describe_endpoint", same, {"EndpointName": "two"})
+    found = read_running(client, "eu-west-1")
+    assert found == {f"sha256:{digit * 64}": "one" for digit in "abc"}
+
+
+def test_an_endpoint_that_is_deleted_meanwhile_is_left_out_and_any_other_no_is_told(
+    sagemaker: Any,
+) -> None:
+    client, stub = sagemaker
+    stub.add_response("list_endpoints", {"Endpoints": [listed("gone")]}, {})
+    stub.add_client_error("describe_endpoint", "ValidationException", "Could not find endpoint")
+    assert read_running(client, "eu-west-1") == {}
+    stub.add_response("list_endpoints", {"Endpoints": [listed("hidden")]}, {})
+    stub.add_client_error("describe_endpoint", "AccessDeniedException", "no")
+    with pytest.raises(RegistryRefusedError, match="AccessDeniedException"):
+        read_running(client, "eu-west-1")
 
 
 @pytest.mark.parametrize("status", ["FAILED", "EXPIRED"])

@@ -219,3 +219,26 @@ def test_each_way_of_moving_traffic_is_a_policy(rollout: Rollout, kind: dict[str
 
 def test_without_a_wish_the_policy_is_sagemakers() -> None:
     assert deployment_config(Rollout()) is None
+
+
+@pytest.mark.parametrize(
+    ("rollout", "watched_s"),
+    [
+        (Rollout(), 0),
+        (Rollout("", 0, 300, ("alarm",)), 300),
+        (Rollout("all-at-once", 0, 300), 300),
+        (Rollout("canary", 10, 600), 1200),
+        (Rollout("linear", 30, 60), 240),
+        (Rollout("rolling", 50, 60), 120),
+    ],
+)
+def test_an_update_is_waited_for_as_long_as_its_steps_are_watched(
+    rollout: Rollout, watched_s: int
+) -> None:
+    assert rollout.watched_s == watched_s
+
+
+def test_pauses_that_sagemaker_ends_before_the_update_are_refused() -> None:
+    deployment_config(Rollout("linear", 10, 3200))
+    with pytest.raises(UsageError, match="10 steps with 3600 s between them take 32400 s"):
+        deployment_config(Rollout("linear", 10, 3600))
