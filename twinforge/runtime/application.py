@@ -23,6 +23,8 @@ from twinforge.runtime.predictor import Stream
 from twinforge.runtime.running import Runner
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from twinforge.runtime.multimodel import Models
     from twinforge.runtime.predictor import Predictor
     from twinforge.runtime.routes import Answering
@@ -95,7 +97,7 @@ class Application:
 
     async def next_piece(self, stream: Stream) -> bytes | None:
         """Return the next piece of a stream, None at its end."""
-        piece = await self._runner.later(next, stream.rest, _END)
+        piece = await self._runner.later(_next_of, stream.rest)
         return None if piece is _END else media.format_item(piece)
 
     def abandon(self, stream: Stream) -> None:
@@ -186,7 +188,7 @@ class Application:
             return refusal(HTTPStatus.BAD_REQUEST, str(error))
         except UnsupportedInput as error:
             return refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, str(error))
-        except Exception as error:  # noqa: BLE001 - whatever the user's code raises
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's code raises
             log_exception("the prediction failed", error, model=context.model_name)
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             if self._models is not None and is_out_of_memory(error):
@@ -207,7 +209,7 @@ class Application:
             return refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"healthy() took over {_HEALTHY_S} s")
         try:
             is_healthy = asked.result()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the container is not healthy
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, it is not healthy
             log_exception("healthy() failed", error)
             return refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"healthy(): {type(error).__name__}")
         if is_healthy:
@@ -269,6 +271,14 @@ def _attributes(context: Context) -> tuple[tuple[str, str], ...]:
 
 def _is_attributes(text: str) -> bool:
     return len(text) <= _LONGEST_ATTRIBUTES and text.isascii() and text.isprintable()
+
+
+def _next_of(pieces: Iterator[Any]) -> Any:
+    try:
+        return next(pieces, _END)
+    except SystemExit as error:  # of the user's code; the other requests are not to end with it
+        message = "the stream called sys.exit()"
+        raise RuntimeError(message) from error
 
 
 def _quietly(close: Any) -> None:
