@@ -470,6 +470,9 @@ def test_models_are_loaded_listed_invoked_and_unloaded_by_requests(tmp_path: Pat
 
         assert invoke("m") == (200, ["m", "one"])
         assert invoke("b")[0] == 404
+        assert load(server, "ä b", "one") == 200
+        assert invoke("%C3%A4%20b") == (200, ["ä b", "one"])
+        assert server.ask("DELETE", "/models/%C3%A4%20b").status == 200
         assert invoke("m", **attributes("oom"))[0] == 507
         # What a process had loaded is there again in the one that replaces it.
         _, pid = invoke("m", **attributes("pid"))

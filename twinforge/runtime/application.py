@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from twinforge.runtime import media
 from twinforge.runtime.http import Reply, Request, refusal, too_large
@@ -129,7 +130,7 @@ class Application:
         elif self._models is not None and path == "/models":
             _only(method, "GET, POST", path)
         elif self._models is not None and path.startswith("/models/"):
-            name, *rest = path.split("/")[2:]
+            name, *rest = _names_in(path)
             if not rest:
                 _only(method, "GET, DELETE", path)
             elif rest == ["invoke"]:
@@ -217,7 +218,7 @@ class Application:
         return refusal(HTTPStatus.SERVICE_UNAVAILABLE, "healthy() says no")
 
     def _of_models(self, models: Models, request: Request) -> Answering:
-        _, _, *names = request.path.split("/")
+        names = _names_in(request.path)
         if not names:
             if request.method == "GET":
                 return models.listed(request.query)
@@ -243,6 +244,11 @@ class Application:
             content_type=media.main_type(headers.get("content-type", "")),
             inference_id=headers.get("x-amzn-sagemaker-inference-id", ""),
         )
+
+
+def _names_in(path: str) -> list[str]:
+    """Return what follows ``/models`` in a path, as models are called."""
+    return [unquote(name) for name in path.split("/")[2:]]
 
 
 def _only(method: str, allowed: str, path: str) -> None:
