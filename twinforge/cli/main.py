@@ -116,7 +116,9 @@ def twinforge(ctx: click.Context, *, project: str, quiet: bool, debug: bool) -> 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the program and end the process with its exit status."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, signal.default_int_handler)
     gc.set_threshold(_NEW_OBJECTS)
     debug = "--debug" in (sys.argv if argv is None else argv)
     try:
