@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from twinforge.errors import UsageError
 from twinforge.events import Event, State
+from twinforge.sagemaker.tree import files_followed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,13 +52,9 @@ def plan_upload(channel: str, source: Path, below: Place) -> Upload:
     Links are followed, as copying the folder would.
 
     Raises:
-        UsageError: It is not there, or holds no file.
+        UsageError: It is not there, holds no file, or a link that leads back.
     """
-    if source.is_file():
-        files = {source.name: source}
-    else:
-        found = sorted(path for path in source.rglob("*") if path.is_file())
-        files = {path.relative_to(source).as_posix(): path for path in found}
+    files = {source.name: source} if source.is_file() else dict(files_followed(source))
     if not files:
         message = f"the channel '{channel}' has no files: '{source}' is no file or folder with any"
         raise UsageError(message, hint="give channel=DIR or channel=s3://bucket/prefix")
