@@ -89,7 +89,10 @@ def test_a_job_that_fails_says_what_the_service_would_say(desk: Project) -> None
     assert "is Failed (Failed)\nreason: AlgorithmError: [Errno 2] No such file" in failed.err
 
 
-def test_ctrl_c_leaves_nothing_of_an_endpoint(desk: Project, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "kill"])
+def test_ctrl_c_leaves_nothing_of_an_endpoint(
+    desk: Project, tmp_path: Path, number: signal.Signals
+) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model/model.json").write_text("{}")
     serve = ("local", "serve", "tiny", "--instance", CPU, "--model", str(tmp_path / "model"))
@@ -97,7 +100,7 @@ def test_ctrl_c_leaves_nothing_of_an_endpoint(desk: Project, tmp_path: Path) -> 
         assert child.stdout is not None
         assert child.stdout.readline().startswith("http://127.0.0.1:")
         assert running(desk) != []
-        child.send_signal(signal.SIGINT)
+        child.send_signal(number)
         assert child.wait(60) == 130
     assert running(desk) == []
 

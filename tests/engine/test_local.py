@@ -415,6 +415,17 @@ def test_an_endpoint_that_does_not_answer_is_told_as_the_service_tells_it(
     assert caught.value.message.endswith("  | no licence")
 
 
+def test_a_server_that_listens_for_itself_alone_is_told_where_to_listen(desk: Desk) -> None:
+    do = "http.server.HTTPServer(('127.0.0.1', 8080), None).serve_forever()"
+    asked = desk.serving(env={"DO": do}, startup_s=3.0)
+    with (
+        pytest.raises(DeployError, match="did not pass the ping health check") as caught,
+        serving(desk.means, asked, LIMITS, keep=True),
+    ):
+        pass
+    assert "listen at port 8080 of all addresses" in caught.value.hint
+
+
 def test_a_program_that_is_not_there_is_told_as_the_service_tells_it(
     desk: Desk, base_image: str
 ) -> None:

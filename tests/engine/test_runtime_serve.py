@@ -49,6 +49,10 @@ def predict(data, context):
         return broken(0)
     if context.custom_attributes == "raise":
         raise KeyError("a bug")
+    if context.custom_attributes == "exit":
+        raise SystemExit(3)
+    if context.custom_attributes == "stream-exits":
+        return (piece if piece else exit(3) for piece in (b"piece", b""))
     if context.custom_attributes == "raise-data":
         raise ValueError(data)
     if context.custom_attributes == "refuse-data":
@@ -176,6 +180,17 @@ def test_half_a_surrogate_pair_in_an_error_keeps_no_answer_back(
     assert reply.status == status
     if status == 400:
         assert json.loads(reply.body)["error"] == "\ud800 or ä"
+
+
+def test_an_exit_of_the_predictor_ends_its_request_and_no_worker(many: Server) -> None:
+    reply = many.invoke(b"1", **attributes("exit"))
+    assert (reply.status, json.loads(reply.body)["error"]) == (
+        500,
+        "the prediction failed: SystemExit",
+    )
+    with pytest.raises(http.client.IncompleteRead):
+        many.invoke(b"1", **attributes("stream-exits"))
+    assert "a worker died" not in many.log.read_text()
 
 
 def test_a_body_without_a_length_has_the_same_limit(many: Server) -> None:
@@ -362,6 +377,22 @@ def test_a_killed_worker_is_replaced_and_loses_no_request_but_its_own(tmp_path: 
             "import os\ndef load(model_dir): os.kill(os.getpid(), 9)\ndef predict(data, context): ...",
             "its process was killed by SIGKILL, perhaps because memory ran out",
         ),
+        (
+            "def load(model_dir): raise OSError('half \\ud800')\ndef predict(data, context): ...",
+            "OSError: half \\ud800",
+        ),
+        (
+            (
+                "class Odd(Exception):\n  def __str__(self): return 1 / 0\n"
+                "def load(model_dir): raise Odd\ndef predict(data, context): ..."
+            ),
+            "Odd: its text can't be had: ZeroDivisionError",
+        ),
+        (
+            "def load(model_dir): raise OSError('x' * 9999)\ndef predict(data, context): ...",
+            f"can't be loaded: OSError: {'x' * 1015}",
+        ),
+        ("def load(model_dir): ...\nasync def predict(data, context): ...", "nobody awaits it"),
     ],
 )
 def test_a_model_that_can_t_be_loaded_ends_the_container_with_a_clear_last_line(
@@ -439,6 +470,9 @@ def test_models_are_loaded_listed_invoked_and_unloaded_by_requests(tmp_path: Pat
 
         assert invoke("m") == (200, ["m", "one"])
         assert invoke("b")[0] == 404
+        assert load(server, "ä b", "one") == 200
+        assert invoke("%C3%A4%20b") == (200, ["ä b", "one"])
+        assert server.ask("DELETE", "/models/%C3%A4%20b").status == 200
         assert invoke("m", **attributes("oom"))[0] == 507
         # What a process had loaded is there again in the one that replaces it.
         _, pid = invoke("m", **attributes("pid"))

@@ -164,7 +164,8 @@ def _judge(
         passed = sum(check.passed for check in report.checks)
         warnings = f", {len(warned)} warnings" if warned else ""
         ping = f", /ping after {report.ping_s:.1f} s" if report.ping_s else ""
-        text = f"{passed} checks passed{warnings}{ping}"
+        checks_passed = "1 check" if passed == 1 else f"{passed} checks"
+        text = f"{checks_passed} passed{warnings}{ping}"
         tell(Event("smoke", variant.id, State.DONE, text))
         return outcome
     tell(Event("smoke", variant.id, State.FAILED, failed[0].partition("\n")[0] if failed else ""))

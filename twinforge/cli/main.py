@@ -116,7 +116,7 @@ def twinforge(ctx: click.Context, *, project: str, quiet: bool, debug: bool) -> 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the program and end the process with its exit status."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _end_as_interrupted()
     gc.set_threshold(_NEW_OBJECTS)
     debug = "--debug" in (sys.argv if argv is None else argv)
     try:
@@ -149,6 +149,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         _show(TwinforgeError(f"'{path}': {error.strerror.lower()}"))
         status = TwinforgeError.exit_status
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _end_as_interrupted() -> None:
+    """Let SIGTERM, and a terminal that closes, end the program as Ctrl-C does."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, signal.default_int_handler)
 
 
 def _show(error: TwinforgeError) -> None:

@@ -13,8 +13,7 @@ from twinforge.cli.variants import SELECTORS, first_hint, selectors_argument
 from twinforge.errors import SmokeError, UsageError
 from twinforge.report.checks import checks_json, junit_xml, render_checks, render_rules, rules_json
 from twinforge.report.summary import render_summary
-from twinforge.smoke.choice import EVERYTHING, Choice
-from twinforge.smoke.rules import load_rules
+from twinforge.smoke.choice import EVERYTHING, Choice, choose_rules
 from twinforge.wholefile import write_text
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ Examples:
     "--jobs", "-j", default=2, show_default=True, type=click.IntRange(1, 64), help="Images at once."
 )
 @click.option("--again", is_flag=True, help="Smoke images that have passed, too.")
-@click.option("--list", "lists", is_flag=True, help="Explain every check, and do none.")
+@click.option("--list", "lists", is_flag=True, help="Explain the checks, and do none.")
 @click.option("--only", multiple=True, metavar="GLOB", help="Do just these checks.")
 @click.option("--skip", multiple=True, metavar="GLOB", help="Do all but these checks.")
 @click.option(
@@ -73,13 +72,14 @@ def smoke(  # noqa: PLR0913 - one parameter per option
     as_json: bool,
 ) -> None:
     """Start each built image as SageMaker does, and see that it keeps the contract."""
-    if lists:
-        if as_json:
-            session.show_json(rules_json(load_rules()))
-        else:
-            session.show(render_rules(load_rules(), style=session.style))
-        return
     choice = Choice(only, skip)
+    if lists:
+        rules = choose_rules(choice)
+        if as_json:
+            session.show_json(rules_json(rules))
+        else:
+            session.show(render_rules(rules, style=session.style))
+        return
     by_variant: dict[str, SmokeReport] = {}
     with session.workspace() as workspace:
         nodes, outcomes = smoking.smoke(

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from twinforge.runtime import media
 from twinforge.runtime.http import Reply, Request, refusal, too_large
@@ -23,6 +24,8 @@ from twinforge.runtime.predictor import Stream
 from twinforge.runtime.running import Runner
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from twinforge.runtime.multimodel import Models
     from twinforge.runtime.predictor import Predictor
     from twinforge.runtime.routes import Answering
@@ -95,7 +98,7 @@ class Application:
 
     async def next_piece(self, stream: Stream) -> bytes | None:
         """Return the next piece of a stream, None at its end."""
-        piece = await self._runner.later(next, stream.rest, _END)
+        piece = await self._runner.later(_next_of, stream.rest)
         return None if piece is _END else media.format_item(piece)
 
     def abandon(self, stream: Stream) -> None:
@@ -127,7 +130,7 @@ class Application:
         elif self._models is not None and path == "/models":
             _only(method, "GET, POST", path)
         elif self._models is not None and path.startswith("/models/"):
-            name, *rest = path.split("/")[2:]
+            name, *rest = _names_in(path)
             if not rest:
                 _only(method, "GET, DELETE", path)
             elif rest == ["invoke"]:
@@ -186,7 +189,7 @@ class Application:
             return refusal(HTTPStatus.BAD_REQUEST, str(error))
         except UnsupportedInput as error:
             return refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, str(error))
-        except Exception as error:  # noqa: BLE001 - whatever the user's code raises
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's code raises
             log_exception("the prediction failed", error, model=context.model_name)
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             if self._models is not None and is_out_of_memory(error):
@@ -207,7 +210,7 @@ class Application:
             return refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"healthy() took over {_HEALTHY_S} s")
         try:
             is_healthy = asked.result()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the container is not healthy
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, it is not healthy
             log_exception("healthy() failed", error)
             return refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"healthy(): {type(error).__name__}")
         if is_healthy:
@@ -215,7 +218,7 @@ class Application:
         return refusal(HTTPStatus.SERVICE_UNAVAILABLE, "healthy() says no")
 
     def _of_models(self, models: Models, request: Request) -> Answering:
-        _, _, *names = request.path.split("/")
+        names = _names_in(request.path)
         if not names:
             if request.method == "GET":
                 return models.listed(request.query)
@@ -241,6 +244,11 @@ class Application:
             content_type=media.main_type(headers.get("content-type", "")),
             inference_id=headers.get("x-amzn-sagemaker-inference-id", ""),
         )
+
+
+def _names_in(path: str) -> list[str]:
+    """Return what follows ``/models`` in a path, as models are called."""
+    return [unquote(name) for name in path.split("/")[2:]]
 
 
 def _only(method: str, allowed: str, path: str) -> None:
@@ -269,6 +277,14 @@ def _attributes(context: Context) -> tuple[tuple[str, str], ...]:
 
 def _is_attributes(text: str) -> bool:
     return len(text) <= _LONGEST_ATTRIBUTES and text.isascii() and text.isprintable()
+
+
+def _next_of(pieces: Iterator[Any]) -> Any:
+    try:
+        return next(pieces, _END)
+    except SystemExit as error:  # of the user's code; the other requests are not to end with it
+        message = "the stream called sys.exit()"
+        raise RuntimeError(message) from error
 
 
 def _quietly(close: Any) -> None:

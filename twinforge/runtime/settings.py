@@ -128,8 +128,8 @@ def _number(
         if not text:
             continue
         if not text.isdecimal() or int(text) < least or (most is not None and int(text) > most):
-            bounds = f"at least {least}" if most is None else f"from {least} to {most}"
-            message = f"{name} is '{text}', not a whole number of {bounds}"
+            bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
+            message = f"{name} is '{text}', not a whole number {bounds}"
             raise SettingsError(message)
         return int(text)
     return default

@@ -18,6 +18,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from twinforge.runtime.failure import LONGEST_REASON
 from twinforge.runtime.logs import log, log_exception
 from twinforge.runtime.machine import resident_bytes
 
@@ -165,7 +166,8 @@ class Supervisor:
             self._share_out(number)
 
             def tell(line: str) -> None:
-                os.write(pipe, f"{line.splitlines()[0] if line else ''}\n".encode())
+                first = line.splitlines()[0] if line else ""
+                os.write(pipe, f"{first}\n".encode(errors="backslashreplace"))
 
             place = self.make_place(number=number, port=port, tell=tell, models=self._models)
             status = self.run(place)
@@ -201,7 +203,7 @@ class Supervisor:
             if word == "loaded":
                 self._on_loaded(worker)
             elif word == "failed":
-                worker.reason = rest
+                worker.reason = rest[:LONGEST_REASON]
             elif word == "models":
                 self._models = json.loads(rest)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from twinforge.runtime import polling
 from twinforge.runtime.application import Application
 from twinforge.runtime.budget import Budget, budget_bytes
+from twinforge.runtime.failure import reason_of
 from twinforge.runtime.logs import log, log_exception
 from twinforge.runtime.multimodel import ModelError, Models
 from twinforge.runtime.predictor import load_predictor
@@ -55,7 +56,7 @@ def run_worker(settings: Settings, machine: Machine, place: Place) -> int:
         return 1
     except BaseException as error:  # noqa: BLE001 - the parent says it last, whatever it is
         log_exception("the model can't be loaded", error)
-        place.tell(f"failed {type(error).__name__}: {error}")
+        place.tell(f"failed {reason_of(error, is_ours=False)}")
         return 1
     # What is loaded stays: the collector need not look at it again.
     gc.collect()

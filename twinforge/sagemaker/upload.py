@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from twinforge.errors import UsageError
 from twinforge.events import Event, State
+from twinforge.sagemaker.tree import files_followed, unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from twinforge.events import Listener
@@ -56,11 +56,7 @@ def plan_upload(channel: str, source: Path, below: Place) -> Upload:
     Raises:
         UsageError: It is not there, holds no file, or something that can't be sent.
     """
-    if source.is_file():
-        files = {source.name: source}
-    else:
-        found = sorted(_walk(source, frozenset()))
-        files = {path.relative_to(source).as_posix(): path for path in found}
+    files = {source.name: source} if source.is_file() else dict(files_followed(source))
     if not files:
         message = f"the channel '{channel}' has no files: '{source}' is no file or folder with any"
         raise UsageError(message, hint="give channel=DIR or channel=s3://bucket/prefix")
@@ -123,31 +119,6 @@ class _Progress:
         self._listener(event)
 
 
-def _walk(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
-    """Yield all files below a folder, links followed; ``above`` are the real folders around it.
-
-    Raises:
-        UsageError: Something is no file or folder, such as a link to nowhere: what is left out
-            without a word is missed in training.
-    """
-    real = folder.resolve()
-    if real in above:
-        message = f"'{folder}' is a link to a folder that it lies in"
-        raise UsageError(message, hint="remove it, or give another folder")
-    try:
-        entries = sorted(folder.iterdir()) if folder.is_dir() else []
-    except OSError as error:
-        raise _unreadable(folder, error) from error
-    for path in entries:
-        if path.is_dir():
-            yield from _walk(path, above | {real})
-        elif path.is_file():
-            yield path
-        else:
-            message = f"'{path}' is neither a file nor a folder, nor a link to one"
-            raise UsageError(message, hint="remove it, or give another folder")
-
-
 def _hash(path: Path) -> tuple[str, int]:
     digest = hashlib.sha256()
     size = 0
@@ -157,9 +128,5 @@ def _hash(path: Path) -> tuple[str, int]:
                 digest.update(chunk)
                 size += len(chunk)
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     return digest.hexdigest(), size
-
-
-def _unreadable(path: Path, error: OSError) -> UsageError:
-    return UsageError(f"'{path}' can't be read: {error.strerror}")

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from twinforge.smoke.contract import Asked
+    from twinforge.smoke.rules import Rule
 
-__all__ = ["EVERYTHING", "Choice", "choose", "refuse_nothing"]
+__all__ = ["EVERYTHING", "Choice", "choose", "choose_rules", "refuse_nothing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,30 @@ def refuse_nothing(choice: Choice, asked: Iterable[Asked]) -> None:
     Raises:
         UsageError: A glob matches nothing, or nothing is left to do.
     """
-    names = list(dict.fromkeys(one.id for one in asked))
+    _refuse(choice, list(dict.fromkeys(one.id for one in asked)))
+
+
+def choose_rules(choice: Choice) -> tuple[Rule, ...]:
+    """Return the rules that are chosen, without those that they need.
+
+    Raises:
+        UsageError: A glob matches nothing, or nothing is left.
+    """
+    rules = load_rules()
+    _refuse(choice, [rule.id for rule in rules])
+    return tuple(rule for rule in rules if choice.takes(rule.id))
+
+
+def choose(choice: Choice, asked: Sequence[Asked]) -> tuple[Asked, ...]:
+    """Return the checks that are chosen and those that they need, in order."""
+    wanted = {one.id for one in asked if choice.takes(one.id)}
+    for one in reversed(asked):  # what is needed stands before what needs it
+        if one.id in wanted:
+            wanted |= {need.id for need in asked if need.rule.id in one.rule.needs}
+    return tuple(one for one in asked if one.id in wanted)
+
+
+def _refuse(choice: Choice, names: Sequence[str]) -> None:
     for glob in (*choice.only, *choice.skip):
         if not any(_matches(name, glob) for name in names):
             known = [rule.id for rule in load_rules()]
@@ -56,15 +80,6 @@ def refuse_nothing(choice: Choice, asked: Iterable[Asked]) -> None:
     if not any(map(choice.takes, names)):
         message = "no check is left to do"
         raise UsageError(message, hint="see `twinforge smoke --list`")
-
-
-def choose(choice: Choice, asked: Sequence[Asked]) -> tuple[Asked, ...]:
-    """Return the checks that are chosen and those that they need, in order."""
-    wanted = {one.id for one in asked if choice.takes(one.id)}
-    for one in reversed(asked):  # what is needed stands before what needs it
-        if one.id in wanted:
-            wanted |= {need.id for need in asked if need.rule.id in one.rule.needs}
-    return tuple(one for one in asked if one.id in wanted)
 
 
 def _matches(name: str, glob: str) -> bool:

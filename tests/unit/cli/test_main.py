@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import inspect
 import re
+import signal
 from typing import TYPE_CHECKING
 
 import click
@@ -211,3 +212,18 @@ def test_the_version_is_that_of_the_package(run: Run) -> None:
     ran = run("--version")
     assert ran.status == 0
     assert re.fullmatch(r"twinforge, version \S+\n", ran.out)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(signal.SIG_DFL, signal.default_int_handler), (signal.SIG_IGN, signal.SIG_IGN)],
+    ids=["in a terminal", "under nohup"],
+)
+def test_a_terminal_that_closes_is_an_interrupt_unless_it_is_to_be_survived(
+    run: Run,
+    before: Callable[..., object] | signal.Handlers,
+    after: Callable[..., object] | signal.Handlers,
+) -> None:
+    signal.signal(signal.SIGHUP, before)
+    run("--version")
+    assert signal.getsignal(signal.SIGHUP) == after

@@ -46,7 +46,7 @@ def test_an_empty_environment_has_sagemakers_defaults() -> None:
     ("environ", "message"),
     [
         ({"SAGEMAKER_BIND_TO_PORT": "65536"}, "SAGEMAKER_BIND_TO_PORT is '65536', not a whole"),
-        ({"SAGEMAKER_BIND_TO_PORT": "-1"}, "of from 1 to 65535"),
+        ({"SAGEMAKER_BIND_TO_PORT": "-1"}, "number from 1 to 65535"),
         ({"TWINFORGE_THREADS": "0"}, "TWINFORGE_THREADS is '0', not a whole number of at least 1"),
         ({"SAGEMAKER_MULTI_MODEL": "maybe"}, "SAGEMAKER_MULTI_MODEL is 'maybe', not true or false"),
         ({"SAGEMAKER_BATCH_STRATEGY": "ALL"}, "SAGEMAKER_BATCH_STRATEGY is 'ALL', not SINGLE"),

@@ -4,7 +4,7 @@ import pytest
 
 from twinforge.errors import UsageError
 from twinforge.model.recipe import Invocation, Smoke, TrainSmoke
-from twinforge.smoke.choice import EVERYTHING, Choice, choose, refuse_nothing
+from twinforge.smoke.choice import EVERYTHING, Choice, choose, choose_rules, refuse_nothing
 from twinforge.smoke.contract import required
 
 ASK = Invocation("text/csv", "body.csv", 200, "", {}, "", 0.0)
@@ -60,3 +60,12 @@ def test_a_glob_that_matches_nothing_is_an_error(choice: Choice, says: str) -> N
 def test_a_choice_that_leaves_something_is_taken() -> None:
     refuse_nothing(Choice(("serve.*",), ("serve.concurrent",)), ASKED)
     assert "serve.concurrent" not in ids(Choice(("serve.*",), ("serve.concurrent",)))
+
+
+def test_rules_are_chosen_to_be_explained_and_need_no_image() -> None:
+    rules = choose_rules(Choice(("serve.*", "pair.*"), ("serve.*",)))
+    assert [rule.id for rule in rules] == ["pair.same-answers"]
+    with pytest.raises(
+        UsageError, match=r"'serv.ping' matches no check; did you mean 'serve.ping'"
+    ):
+        choose_rules(Choice(("serv.ping",)))

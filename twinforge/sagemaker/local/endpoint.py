@@ -39,6 +39,11 @@ PORT = 8080
 FILLING = ".filling"
 """Ends the name of a container that only brings files; no name of an endpoint holds a full stop."""
 _MODEL = "/opt/ml/model"
+NO_ANSWER = "no answer: "
+_SILENT = (
+    "'serve' has to listen at port 8080 of all addresses, 0.0.0.0, and not of 127.0.0.1 alone; and the "
+    "engine has to publish ports here: not from inside a container, nor by a socket of another machine"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +151,7 @@ def ping(url: str) -> str:
     except httpx.TimeoutException:
         return f"no answer within {PING_S:g} s"
     except httpx.TransportError as error:
-        return f"no answer: {error}"
+        return f"{NO_ANSWER}{error}"
     return "" if status == httpx.codes.OK else f"status {status}"
 
 
@@ -219,7 +224,9 @@ def _start(means: LocalMeans, asked: Serving, box: str) -> Hosted:
         ping_s = wait_for_ping(server, within_s=asked.startup_s, ping_s=PING_S)
     except SmokeError as error:
         lines = (f"  | {line}" for line in means.desk.last_lines(box, SHOWN_LINES))
-        raise DeployError("\n".join([NO_PING, f"reason: {error.message}", *lines])) from error
+        message = "\n".join([NO_PING, f"reason: {error.message}", *lines])
+        is_silent = server.exit_status() is None and ping(url).startswith(NO_ANSWER)
+        raise DeployError(message, hint=_SILENT if is_silent else "") from error
     return Hosted(box, url, ping_s)
 
 

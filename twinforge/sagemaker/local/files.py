@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, cast
 from isal import igzip
 
 from twinforge.errors import TwinforgeError, UsageError
+from twinforge.sagemaker.tree import files_followed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -58,7 +59,7 @@ def files_below(folder: Path, *, links: bool) -> Iterator[tuple[str, Path]]:
         links: Whether links are followed, as an upload to S3 does.
 
     Raises:
-        UsageError: Nothing is there, or there is a link and they are not followed.
+        UsageError: Nothing is there, or there is what is not followed or can't be.
     """
     if folder.is_file():
         yield folder.name, folder
@@ -66,9 +67,12 @@ def files_below(folder: Path, *, links: bool) -> Iterator[tuple[str, Path]]:
     if not folder.is_dir():
         message = f"there is no file or folder '{folder}'"
         raise UsageError(message)
+    if links:
+        yield from files_followed(folder)
+        return
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if not links and (path.is_symlink() or not (path.is_file() or path.is_dir())):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
             message = f"'{folder}' holds '{name}', which is a link or no ordinary file"
             raise UsageError(message, hint="SageMaker does not serve such a model either")
         if path.is_file():

@@ -17,6 +17,8 @@ from twinforge.sagemaker.local.files import (
     tar_chunks,
     unpack_files,
 )
+from twinforge.sagemaker.place import Place
+from twinforge.sagemaker.upload import plan_upload
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,6 +130,22 @@ def test_a_link_in_a_folder_is_followed_or_refused(tmp_path: Path) -> None:
     assert [name for name, _ in files_below(tmp_path, links=True)] == ["a", "b"]
     with pytest.raises(UsageError, match="holds 'b', which is a link"):
         list(files_below(tmp_path, links=False))
+
+
+def test_a_linked_folder_is_a_folder_and_one_without_end_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere/deep").mkdir(parents=True)
+    (tmp_path / "elsewhere/deep/b").write_text("2")
+    (tmp_path / "data/own").mkdir(parents=True)
+    (tmp_path / "data/own/a").write_text("1")
+    (tmp_path / "data/linked").symlink_to(tmp_path / "elsewhere")
+    names = [name for name, _ in files_below(tmp_path / "data", links=True)]
+    assert names == ["linked/deep/b", "own/a"]
+    assert list(plan_upload("training", tmp_path / "data", Place("b", "")).files) == names
+    with pytest.raises(UsageError, match="holds 'linked', which is a link"):
+        list(files_below(tmp_path / "data", links=False))
+    (tmp_path / "elsewhere/back").symlink_to(tmp_path)
+    with pytest.raises(UsageError, match=r"back/data' is a link to a folder that it lies in"):
+        list(files_below(tmp_path / "data", links=True))
 
 
 def test_a_file_stands_for_itself_and_nothing_for_nothing(tmp_path: Path) -> None:
