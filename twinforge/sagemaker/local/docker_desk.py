@@ -28,6 +28,7 @@ from twinforge.sagemaker.local.attributes import (
     url_of,
 )
 from twinforge.sagemaker.local.desk import KIND, LABEL, Look, Machine
+from twinforge.sagemaker.local.interrupts import holding_interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -103,7 +104,13 @@ class DockerDesk:
             options["ports"] = {f"{spec.port}/tcp": (LOOPBACK, spec.host_port or None)}
         if spec.port:
             options["labels"] = {**spec.labels, PORT: str(spec.port)}
-        with _asking(), _naming(spec), self._network(spec) as network:
+        with (
+            # the engine makes it all the same, and its id would be lost
+            holding_interrupts() as was_interrupted,
+            _asking(),
+            _naming(spec),
+            self._network(spec) as network,
+        ):
             made = self._client.containers.create(
                 spec.image,
                 list(spec.command),
@@ -116,6 +123,9 @@ class DockerDesk:
                     **network,
                 },
             )
+        if was_interrupted():
+            self.remove(str(made.id))
+            raise KeyboardInterrupt
         return str(made.id)
 
     def start(self, box: str) -> str:
