@@ -409,6 +409,11 @@ def test_a_port_that_is_asked_for_is_the_one(desk: Desk) -> None:
         port = int(hosted.url.rpartition(":")[2])
     with serving(desk.means, desk.serving(port=port), LIMITS, keep=False) as hosted:
         assert hosted.url == f"http://127.0.0.1:{port}"
+        with (
+            pytest.raises(UsageError, match=rf"port {port} of 127\.0\.0\.1 is taken"),
+            serving(desk.means, desk.serving(name="other", port=port), LIMITS, keep=False),
+        ):
+            pass
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ that what comes back belongs to whoever runs this.
 
 from __future__ import annotations
 
+import socket
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from http import HTTPStatus
@@ -101,6 +102,7 @@ class DockerDesk:
         if spec.hostname:
             options["hostname"] = spec.hostname
         if spec.port and spec.network == "bridge":
+            _require_free(spec.host_port)
             options["ports"] = {f"{spec.port}/tcp": (LOOPBACK, spec.host_port or None)}
         if spec.port:
             options["labels"] = {**spec.labels, PORT: str(spec.port)}
@@ -303,6 +305,19 @@ class DockerDesk:
         except BaseException:
             made.remove()
             raise
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except PermissionError:  # the engine may have a port that we may not
+            return
+        except OSError as error:
+            message = f"port {port} of {LOOPBACK} is taken"
+            hint = "give another --port, or none for one that is free"
+            raise UsageError(message, hint=hint) from error
 
 
 def _mount(mount: desk.Mount, labels: Mapping[str, str]) -> Mount:
