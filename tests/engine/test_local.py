@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import tarfile
 import threading
 import time
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import docker
 import httpx
 import pytest
+from docker.models.containers import ContainerCollection
 
 from tests.fakes.desk import FakeStorage
 from twinforge import process
@@ -344,6 +346,23 @@ def test_an_endpoint_serves_its_model_read_only_and_within_limits(desk: Desk) ->
         assert invoke(hosted.url, b"123", content_type="text/csv").body == b"321"
 
 
+def test_an_interrupt_while_the_engine_makes_a_container_leaves_none(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def create(self: ContainerCollection, *given: Any, **named: Any) -> Any:
+        monkeypatch.undo()
+        made = self.create(*given, **named)
+        signal.raise_signal(signal.SIGINT)  # before anybody knows of it
+        return made
+
+    monkeypatch.setattr(ContainerCollection, "create", create)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        serving(desk.means, desk.serving(is_isolated=True), LIMITS, keep=True),
+    ):
+        pass
+
+
 def test_an_isolated_endpoint_is_reached_by_a_door_where_the_engine_is_elsewhere(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -390,6 +409,11 @@ def test_a_port_that_is_asked_for_is_the_one(desk: Desk) -> None:
         port = int(hosted.url.rpartition(":")[2])
     with serving(desk.means, desk.serving(port=port), LIMITS, keep=False) as hosted:
         assert hosted.url == f"http://127.0.0.1:{port}"
+        with (
+            pytest.raises(UsageError, match=rf"port {port} of 127\.0\.0\.1 is taken"),
+            serving(desk.means, desk.serving(name="other", port=port), LIMITS, keep=False),
+        ):
+            pass
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ def load(model_dir): return None
 def predict(data, context):
     if data == [["slow"]]:
         time.sleep(0.3)
+    if data == [["pieces"]]:
+        return iter([b"one ", b"two"])
     if data == [["endless"]]:
         return endless()
     return data
@@ -201,3 +203,14 @@ def test_a_client_of_http_1_0_knows_no_100(wire: Wire) -> None:
         b"content-length: 1\r\n\r\n1"
     )
     assert wire.read_all().startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+@pytest.mark.parametrize("more", [b"", b"connection: keep-alive\r\n"])
+def test_a_client_of_http_1_0_gets_a_stream_without_chunks(wire: Wire, more: bytes) -> None:
+    wire.send(
+        b"POST /invocations HTTP/1.0\r\ncontent-type: text/csv\r\n%b"
+        b"content-length: 6\r\n\r\npieces" % more
+    )
+    head, _, content = wire.read_all().partition(b"\r\n\r\n")
+    assert b"transfer-encoding" not in head
+    assert content == b"one two"

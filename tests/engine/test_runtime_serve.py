@@ -39,6 +39,9 @@ def predict(data, context):
     if context.custom_attributes == "set":
         context.custom_attributes = "mine"
         return 1
+    if context.custom_attributes == "number":
+        context.custom_attributes = 5
+        return Answer("text", "text/plain")
     if context.custom_attributes == "image":
         return Answer(b"GIF89a", "image/gif")
     if context.custom_attributes == "stream":
@@ -211,6 +214,12 @@ def test_custom_attributes_come_back_unless_the_predictor_sets_others(many: Serv
     assert many.invoke(b"1", **attributes("a b")).headers[ATTRIBUTES.lower()] == "a b"
     assert many.invoke(b"1", **attributes("set")).headers[ATTRIBUTES.lower()] == "mine"
     assert ATTRIBUTES.lower() not in many.invoke(b"1").headers
+
+
+def test_an_answer_of_text_and_attributes_of_a_number_are_sent(many: Server) -> None:
+    reply = many.invoke(b"1", **attributes("number"))
+    assert (reply.status, reply.body) == (200, b"text")
+    assert reply.headers[ATTRIBUTES.lower()] == "5"
 
 
 def test_an_answer_can_bring_its_own_content_type(many: Server) -> None:

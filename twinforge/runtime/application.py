@@ -266,7 +266,7 @@ def _charset(request: Request) -> str:
 
 
 def _attributes(context: Context) -> tuple[tuple[str, str], ...]:
-    text = context.custom_attributes
+    text = str(context.custom_attributes or "")  # whatever a predictor has put there
     if not text:
         return ()
     if not _is_attributes(text):

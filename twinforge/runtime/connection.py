@@ -62,6 +62,7 @@ class Connection(asyncio.BufferedProtocol):
         self._body = Body()
         self._is_past_parser = False
         self._keeps = True
+        self._knows_chunks = True
         self._is_last = False
         self.active_s = 0.0
 
@@ -177,9 +178,9 @@ class Connection(asyncio.BufferedProtocol):
             # The parser takes the body for the other protocol's first bytes.
             message = "there is no other protocol here to upgrade to"
             self._refusal = refusal(HTTPStatus.BAD_REQUEST, message)
+        self._knows_chunks = self._parser.get_http_version() != "1.0"
         self._is_asked_for = (
-            self._headers.get("expect", "").lower() == "100-continue"
-            and self._parser.get_http_version() != "1.0"
+            self._knows_chunks and self._headers.get("expect", "").lower() == "100-continue"
         )
         if self._is_asked_for and self._refusal is not None:
             # Its sender waits for this before the body, which may come all the same.
@@ -356,15 +357,17 @@ class Connection(asyncio.BufferedProtocol):
     async def _stream(self, request: Request, stream: Stream, *, keeps: bool) -> None:
         """Send the pieces; a failure in the middle ends the connection, so that it is seen."""
         is_whole = False
-        closes = self._closing(keeps)
+        in_chunks = self._knows_chunks  # else the end of the connection is that of the answer
+        closes = self._closing(keeps and in_chunks)
         try:
-            chunked = ("transfer-encoding", "chunked")
-            head = self._head(200, stream.content_type, chunked, *stream.headers, *closes)
+            chunked = (("transfer-encoding", "chunked"),) if in_chunks else ()
+            head = self._head(200, stream.content_type, *chunked, *stream.headers, *closes)
             self._transport.write(head)
             piece: bytes | None = stream.first
             while piece is not None and not self._is_lost:
                 if piece:
-                    self._transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+                    framed = b"%x\r\n%b\r\n" % (len(piece), piece) if in_chunks else piece
+                    self._transport.write(framed)
                     await self._can_write.wait()
                 piece = await self._routes.next_piece(stream)
             is_whole = piece is None
@@ -374,7 +377,7 @@ class Connection(asyncio.BufferedProtocol):
             self._finish(request, 200 if is_whole else 499 if self._is_lost else 500)
             if not is_whole:
                 self._routes.abandon(stream)
-        if is_whole and not self._is_lost:
+        if is_whole and in_chunks and not self._is_lost:
             self._transport.write(b"0\r\n\r\n")
         if closes or not is_whole:
             self._transport.close()

@@ -30,10 +30,28 @@ class UnsupportedInput(ValueError):  # noqa: N818 - as above
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer whose bytes and content type the predictor decides alone."""
+    """An answer whose bytes and content type the predictor decides alone; text is sent as UTF-8.
+
+    Raises:
+        TypeError: The body is neither text nor bytes, or the content type is no text.
+    """
 
     body: bytes
     content_type: str = "application/octet-stream"
+
+    def __post_init__(self) -> None:
+        """See that it can be sent, while who made it can be told."""
+        body: object = self.body  # whatever the annotation says
+        if isinstance(body, str):
+            object.__setattr__(self, "body", body.encode())
+        elif isinstance(body, (bytearray, memoryview)):
+            object.__setattr__(self, "body", bytes(body))
+        elif not isinstance(body, bytes):
+            message = f"the body of an Answer is {type(body).__name__}, not bytes or str"
+            raise TypeError(message)
+        if not isinstance(self.content_type, str):
+            message = f"the content type of an Answer is {self.content_type!r}, not text"
+            raise TypeError(message)
 
 
 @dataclass

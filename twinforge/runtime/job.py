@@ -10,7 +10,9 @@ import json
 import threading
 import time
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
+
+from twinforge.runtime.typed import decode, name_of_type, typed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -177,6 +179,7 @@ class Job:
 
         Raises:
             JobError: One is unknown, missing or of another type; all such are named.
+            TypeError: The dataclass has a field of a type that no hyperparameter can have.
         """
         if not is_dataclass(model):
             message = f"'{model.__name__}' is not a dataclass"
@@ -193,9 +196,9 @@ class Job:
             if name in self.texts:
                 kind = hints[name]
                 try:
-                    values[name] = _typed(self.texts[name], kind)
+                    values[name] = typed(self.texts[name], kind)
                 except ValueError:
-                    shown = getattr(kind, "__name__", str(kind))
+                    shown = name_of_type(kind)
                     problems.append(f"hyperparameter '{name}' is '{self.texts[name]}', not {shown}")
             elif one.default is MISSING and one.default_factory is MISSING:
                 problems.append(f"the hyperparameter '{name}' is missing")
@@ -234,44 +237,6 @@ def read_settings_of_job(root: Path) -> dict[str, str]:
     """Return SageMaker's own hyperparameters, decoded to text."""
     given = _read_object(root / "input/config/hyperparameters.json")
     return {name: str(decode(str(given[name]))) for name in sorted(RESERVED & given.keys())}
-
-
-def decode(text: str) -> Any:
-    """Return the value of a hyperparameter: of JSON what it says, else the text.
-
-    >>> decode("128"), decode('"train.py"'), decode("adam"), decode("NaN")
-    (128, 'train.py', 'adam', 'NaN')
-    """
-    try:
-        return json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        return text
-
-
-def _no_constant(name: str) -> Any:
-    message = f"{name} is not JSON"
-    raise ValueError(message)
-
-
-def _typed(text: str, kind: Any) -> Any:
-    value = decode(text)
-    if kind is str:
-        return value if isinstance(value, str) else text
-    if kind is bool:
-        if text.strip('"').lower() in {"true", "false"}:
-            return text.strip('"').lower() == "true"
-        raise ValueError
-    if kind is Any:
-        return value
-    if isinstance(value, str):
-        value = decode(value)  # a number in quotes, as the SDK writes it
-    if kind is float and isinstance(value, str):
-        return float(value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(value, bool) or not isinstance(value, get_origin(kind) or kind):
-        raise ValueError  # noqa: TRY004 - of a text that is no such value
-    return value
 
 
 def _channels(root: Path, config: Mapping[str, Any]) -> dict[str, Channel]:

@@ -62,7 +62,13 @@ def parse_channels(texts: Sequence[str]) -> dict[str, str]:
     Raises:
         UsageError: One is no such pair, or a channel is named twice.
     """
-    return _pairs(texts, "channel", "training=s3://bucket/prefix or training=DIR")
+    form = "training=s3://bucket/prefix or training=DIR"
+    found = _pairs(texts, "channel", form)
+    for name, source in found.items():
+        if not source:  # an empty path is the folder that one is in, with all that is there
+            message = f"'{name}=' is no channel ({form})"
+            raise UsageError(message)
+    return found
 
 
 def parse_hyperparameters(texts: Sequence[str]) -> dict[str, str]:

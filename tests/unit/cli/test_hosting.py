@@ -85,6 +85,7 @@ def test_what_can_not_be_deployed_is_refused_before_aws_is_asked(
     ("arguments", "status", "told"),
     [
         ((*CPU, "--channel", "training"), 2, "'training' is no channel (training=s3://"),
+        ((*CPU, "--channel", "training="), 2, "'training=' is no channel (training=s3://"),
         ((*CPU, "--channel", "a=s3://b/c", "--channel", "a=s3://b/d"), 2, "'a' is given twice"),
         ((*CPU, "--channel", "a=nowhere"), 2, "the channel 'a' has no files: 'nowhere' is no"),
         ((*CPU, "--channel", "a=s3://B/c"), 2, "'s3://B/c' is no S3 address"),

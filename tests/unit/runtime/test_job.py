@@ -81,7 +81,7 @@ def test_a_dataclass_says_the_types_of_hyperparameters(
         ({"depth": "true"}, "hyperparameter 'depth' is 'true', not int"),
         ({"rate": "fast"}, "hyperparameter 'rate' is 'fast', not float"),
         ({"shuffle": "1"}, "hyperparameter 'shuffle' is '1', not bool"),
-        ({"layers": "1"}, "hyperparameter 'layers' is '1', not list"),
+        ({"layers": "1"}, "hyperparameter 'layers' is '1', not list[int]"),
         ({"dephth": "1"}, "unknown hyperparameter 'dephth' (known: depth, rate, name, shuffle, "),
     ],
 )

@@ -128,3 +128,16 @@ def test_a_format_that_returns_something_else_is_an_error(tmp_path: Path) -> Non
     predictor = predictor_of(tmp_path, TWO + "def format(result, context): return 1\n")
     with pytest.raises(TypeError, match=r"format\(\) returned int"):
         answer(predictor, b"1")
+
+
+@pytest.mark.parametrize("body", ["é", "é".encode(), bytearray("é".encode())])
+def test_the_body_of_an_answer_becomes_bytes(body: Any) -> None:
+    assert Answer(body).body == "é".encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"), [({"a": 1}, "text/csv"), (None, ""), (b"", None)]
+)
+def test_an_answer_that_can_t_be_sent_is_none(body: Any, content_type: Any) -> None:
+    with pytest.raises(TypeError, match="of an Answer is "):
+        Answer(body, content_type)

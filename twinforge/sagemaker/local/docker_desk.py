@@ -6,6 +6,7 @@ that what comes back belongs to whoever runs this.
 
 from __future__ import annotations
 
+import socket
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from http import HTTPStatus
@@ -28,6 +29,7 @@ from twinforge.sagemaker.local.attributes import (
     url_of,
 )
 from twinforge.sagemaker.local.desk import KIND, LABEL, Look, Machine
+from twinforge.sagemaker.local.interrupts import holding_interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -100,10 +102,17 @@ class DockerDesk:
         if spec.hostname:
             options["hostname"] = spec.hostname
         if spec.port and spec.network == "bridge":
+            _require_free(spec.host_port)
             options["ports"] = {f"{spec.port}/tcp": (LOOPBACK, spec.host_port or None)}
         if spec.port:
             options["labels"] = {**spec.labels, PORT: str(spec.port)}
-        with _asking(), _naming(spec), self._network(spec) as network:
+        with (
+            # the engine makes it all the same, and its id would be lost
+            holding_interrupts() as was_interrupted,
+            _asking(),
+            _naming(spec),
+            self._network(spec) as network,
+        ):
             made = self._client.containers.create(
                 spec.image,
                 list(spec.command),
@@ -116,6 +125,9 @@ class DockerDesk:
                     **network,
                 },
             )
+        if was_interrupted():
+            self.remove(str(made.id))
+            raise KeyboardInterrupt
         return str(made.id)
 
     def start(self, box: str) -> str:
@@ -293,6 +305,19 @@ class DockerDesk:
         except BaseException:
             made.remove()
             raise
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except PermissionError:  # the engine may have a port that we may not
+            return
+        except OSError as error:
+            message = f"port {port} of {LOOPBACK} is taken"
+            hint = "give another --port, or none for one that is free"
+            raise UsageError(message, hint=hint) from error
 
 
 def _mount(mount: desk.Mount, labels: Mapping[str, str]) -> Mount:

@@ -63,6 +63,9 @@ def input_files(
     Raises:
         UsageError: There is none.
     """
+    if not source:  # an empty path is the folder that one is in
+        message = "there is no file in ''"
+        raise UsageError(message)
     with tempfile.TemporaryDirectory(prefix="twinforge-") as scratch:
         folder = Path(source)
         if source.startswith(S3_SCHEME):
@@ -103,7 +106,7 @@ def model_pieces(
         if path.is_file():
             extract_model(path, Path(scratch, "model"), max_bytes=max_bytes)
             path = Path(scratch, "model")
-        elif not path.is_dir():
+        elif not source or not path.is_dir():
             message = f"there is no model '{source}'"
             hint = "give a folder, a model.tar.gz or s3://bucket/key/model.tar.gz"
             raise UsageError(message, hint=hint)
