@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twinforge.compat.builds import judge_build_on, judge_cpu_arch, judge_cuda, judge_python
+from twinforge.compat.active import per_project
+from twinforge.compat.builds import (
+    judge_build_on,
+    judge_cpu_arch,
+    judge_cuda,
+    judge_newest_cudnn,
+    judge_python,
+)
 from twinforge.compat.cudnn_builds import tell_cudnn_cuda, tell_cudnn_gpus
-from twinforge.compat.domain import Unheard
+from twinforge.compat.domain import Domain, Unheard
 from twinforge.compat.grounds import Ground, judge_ground_cuda
 from twinforge.compat.machines import judge_arch, judge_driver, judge_release
 from twinforge.compat.network import ALWAYS, bits
@@ -34,6 +41,7 @@ from twinforge.compat.relations import (
     tell_use,
 )
 from twinforge.compat.tell import tell_capabilities, tell_drivers
+from twinforge.compat.verdict import FINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -131,11 +139,12 @@ def bind_machine(
 
 
 def _bind_gpu(draft: Draft, label: str, frameworks: Sequence[str], code: set[str]) -> None:
+    machine = draft.domains[label].values[0]
     draft.relate({*code, "cuda.code"}, label, "cuda", judge_release)
     draft.tell("cuda.code", "cuda", tell_capabilities)
     driver = {label, f"{label}.driver"}
     draft.relate({*driver, "cuda.driver"}, label, "cuda", judge_driver)
-    draft.tell(f"{label}.driver", ALWAYS, _of(tell_driver, draft.domains[label].values[0]))
+    draft.tell(f"{label}.driver", ALWAYS, _of(tell_driver, machine))
     draft.tell("cuda.driver", "cuda", tell_drivers)
     if "cudnn" in draft.domains:
         draft.relate({*code, "cudnn.code"}, label, "cudnn", pair_cudnn_on)
@@ -145,7 +154,21 @@ def _bind_gpu(draft: Draft, label: str, frameworks: Sequence[str], code: set[str
         draft.tell("base.start", "base", tell_start)
     for name in frameworks:
         draft.relate({*code, f"{name}.code"}, label, name, judge_build_on)
+        if "cudnn" not in draft.limits and _leaves_cudnn_open(
+            draft.domains[name], draft.domains[label]
+        ):
+            draft.relate(code, label, name, judge_newest_cudnn)
         draft.tell(f"{name}.code", name, tell_field("code"))
+
+
+@per_project
+def _leaves_cudnn_open(builds: Domain, machines: Domain) -> bool:
+    """Whether one of a framework's builds has a condition on the GPU for its cuDNN."""
+    machine = machines.values[0]  # all its hosts have the same GPU
+    return any(
+        not isinstance(build, Unheard) and judge_newest_cudnn(machine, build) is not FINE
+        for build in builds.values
+    )
 
 
 def _of(tell: Callable[[Machine], Fact], machine: Machine) -> Callable[[Sequence[Any]], Fact]:

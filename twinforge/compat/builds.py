@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from twinforge.compat.cudnn_builds import cudnn_builds, judge_cudnn_on, tell_cudnn_gpus
 from twinforge.compat.machines import judge_code
 from twinforge.compat.verdict import FINE, Judgement, Verdict
 
@@ -20,6 +21,7 @@ __all__ = [
     "judge_cuda",
     "judge_cudnn",
     "judge_glibc",
+    "judge_newest_cudnn",
     "judge_python",
     "needs_cudnn",
 ]
@@ -142,6 +144,27 @@ def judge_build_on(machine: Machine, build: FrameworkBuild) -> Judgement:
     if gpu.compute_capability < lowest:
         return _NO
     return Judgement(Verdict.WORKS, (build.about["compute_capability_min"],))
+
+
+def judge_newest_cudnn(machine: Machine, build: FrameworkBuild) -> Judgement:
+    """Whether the cuDNN that its extras bring, if nobody pins it, has code for the GPU."""
+    gpu = machine.instance.gpu
+    if gpu is None or build.cuda is None or not build.takes_newest_cudnn:
+        return FINE
+    major = build.cuda.major
+    known = [cudnn for cudnn in cudnn_builds() if cudnn.cuda_major == major]
+    if not known or judge_cudnn_on(machine, known[0]).verdict is not Verdict.IMPOSSIBLE:
+        return FINE
+    older = (one for one in known if judge_cudnn_on(machine, one).verdict is Verdict.WORKS)
+    last = next(older, None)
+    if last is None:
+        return FINE  # that no cuDNN has code for it is judged elsewhere
+    condition = (
+        f"pin nvidia-cudnn-cu{major}<={last}: {build} brings the newest, which holds no code for "
+        f"{gpu.sm}"
+    )
+    facts = (build.about["takes_newest_cudnn"], tell_cudnn_gpus(known[:1]))
+    return Judgement(Verdict.CONDITIONAL, facts, (condition,))
 
 
 def _numbers(python: str) -> tuple[int, ...]:

@@ -277,3 +277,23 @@ def test_an_unknown_answer_leaves_as_little_unknown_as_can_be() -> None:
     # the newest torch for the CPU is for Python 3.15 as far as nobody knows; that is no news
     answer = ask(frameworks=["torch ==2.11.0+cpu"], cpu_arch="arm64")
     assert answer.missing == ("whether there is a wheel of torch==2.11.0+cpu for arm64",)
+
+
+def test_an_extra_that_brings_the_newest_cudnn_has_to_be_bound_for_a_v100() -> None:
+    # metadata of tensorflow 2.20.0: "nvidia-cudnn-cu12>=9.3.0.75,<10.0; extra == 'and-cuda'", and of
+    # 2.19.1: "nvidia-cudnn-cu12==9.3.0.75"; cuDNN 9.11 dropped sm_70
+    pin = (
+        "pin nvidia-cudnn-cu12<=9.10.2.21: tensorflow[and-cuda]==2.20.0 brings the newest, which "
+        "holds no code for sm_70"
+    )
+    open_ = ask(frameworks=["tensorflow[and-cuda] ==2.20.0"], instances=("ml.p3.2xlarge",))
+    assert open_.verdict is Verdict.CONDITIONAL
+    assert pin in open_.conditions
+    pinned = ask(
+        frameworks=["tensorflow[and-cuda] ==2.20.0"], cudnn="9.10", instances=("ml.p3.2xlarge",)
+    )
+    assert pin not in pinned.conditions
+    exact = ask(frameworks=["tensorflow[and-cuda] ==2.19.1"], instances=("ml.p3.2xlarge",))
+    assert not any(one.startswith("pin ") for one in exact.conditions)
+    newer = ask(frameworks=["tensorflow[and-cuda] ==2.20.0"], instances=("ml.g5.xlarge",))
+    assert not any(one.startswith("pin ") for one in newer.conditions)
