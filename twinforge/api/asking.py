@@ -17,6 +17,7 @@ from twinforge.compat.question import Question, Wanted
 from twinforge.model.matrix import Bootstrap
 from twinforge.model.recipe import Twin
 from twinforge.model.rules import applies
+from twinforge.model.variant import ARCH_AXIS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -74,6 +75,8 @@ def _question(workspace: Workspace, variant: Variant, today: date) -> Question:
         "python": str(python_axis(workspace, variant).place),
         "base": str(base.place),
     }
+    if cpus := [axis for axis in _axes(workspace, variant) if axis.name == ARCH_AXIS]:
+        places["arch"] = str(cpus[0].place)
     places |= {framework_label(name): str(place) for name, (_, place) in frameworks.items()}
     return Question(
         frameworks=tuple(wanted for wanted, _ in frameworks.values()),
@@ -90,9 +93,13 @@ def _question(workspace: Workspace, variant: Variant, today: date) -> Question:
 
 def python_axis(workspace: Workspace, variant: Variant) -> Axis:
     """Return the axis that a variant's Python is a value of: its recipe's own, or the matrix's."""
+    return next(axis for axis in _axes(workspace, variant) if axis.name == "python")
+
+
+def _axes(workspace: Workspace, variant: Variant) -> tuple[Axis, ...]:
+    """Return the axes that a variant has values of: its recipe's own go before the matrix's."""
     project = workspace.project
-    axes = (*project.recipe(variant.recipe).axes, *project.matrix.axes)
-    return next(axis for axis in axes if axis.name == "python")
+    return (*project.recipe(variant.recipe).axes, *project.matrix.axes)
 
 
 def _frameworks(
