@@ -82,6 +82,7 @@ def _question(workspace: Workspace, variant: Variant, today: date) -> Question:
         frameworks=tuple(wanted for wanted, _ in frameworks.values()),
         cuda=accelerator.cuda,
         cudnn=_cudnn(accelerator.cudnn, lock),
+        has_own_cudnn=bool(_cudnn("", lock)),
         python=variant.python,
         base=base_text(base),
         cpu_arch=variant.cpu_arch,

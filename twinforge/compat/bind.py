@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from twinforge.compat.active import per_project
 from twinforge.compat.builds import (
+    carries_cuda,
     judge_build_on,
     judge_cpu_arch,
     judge_cuda,
@@ -28,6 +29,7 @@ from twinforge.compat.relations import (
     pair_cudnn_cuda,
     pair_cudnn_on,
     pair_glibc,
+    pair_ground_cudnn,
     pair_start,
     tag_judge,
     tell_arch,
@@ -36,6 +38,7 @@ from twinforge.compat.relations import (
     tell_glibc,
     tell_gpu,
     tell_ground_cuda,
+    tell_ground_cudnn,
     tell_start,
     tell_tag,
     tell_use,
@@ -105,8 +108,13 @@ def bind_cudnn(draft: Draft) -> None:
         draft.tell("cudnn.cuda", "cudnn", tell_cudnn_cuda)
 
 
-def bind_base(draft: Draft, today: date | None) -> None:
-    """Bind a base to CUDA, and to the day on which it is pulled."""
+def bind_base(
+    draft: Draft, today: date | None, frameworks: Sequence[str], *, has_own_cudnn: bool
+) -> None:
+    """Bind a base to CUDA and cuDNN, and to the day on which it is pulled.
+
+    Where a framework brings its own cuDNN, or the image has one as a wheel, the base's plays no part.
+    """
     if not _are_known(draft, "base"):
         return
     draft.relate({"base.tag"}, "base", ALWAYS, tag_judge(today))
@@ -114,6 +122,12 @@ def bind_base(draft: Draft, today: date | None) -> None:
     if "cuda" in draft.domains and _are_images(draft):
         draft.relate({"base.cuda"}, "base", "cuda", judge_ground_cuda)
         draft.tell("base.cuda", "base", tell_ground_cuda)
+    carried = (build for name in frameworks for build in _asked_builds(draft, name))
+    if "cudnn" in draft.domains and _are_images(draft):
+        if has_own_cudnn or any(map(carries_cuda, carried)):
+            return
+        draft.relate({"base.cudnn"}, "base", "cudnn", pair_ground_cudnn)
+        draft.tell("base.cudnn", "base", tell_ground_cudnn)
 
 
 def bind_machine(
