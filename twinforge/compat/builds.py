@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twinforge.compat.cudnn_builds import cudnn_builds, judge_cudnn_on, tell_cudnn_gpus
+from twinforge.compat.facts import Fact
 from twinforge.compat.machines import judge_code
 from twinforge.compat.verdict import FINE, Judgement, Verdict
 
@@ -34,6 +35,10 @@ _STRICT_ABOUT_CUDNN = frozenset({"tensorflow", "torch"})
 """TensorFlow checks at start that cuDNN is not older than its own; torch pins its own wheel."""
 _LAST_PYTHON_LOOKED_FOR = (3, 13)
 """Tags of wheels were looked at up to this Python; a list that ends with it may go on."""
+_ANY_MINOR_OF_ONNX_RUNTIME = Fact(
+    "ONNX Runtime built with CUDA 11.8 or 12.x is compatible with any CUDA 11.x or 12.x",
+    ("https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html, Requirements",),
+)
 _FIRST_MAJOR_WITH_MINORS_ALIKE = 11
 """Libraries of CUDA 10 and older carry the minor version in their names (libcudart.so.10.0).
 
@@ -101,6 +106,13 @@ def judge_cuda(build: FrameworkBuild, release: CudaRelease) -> Judgement:
         return _NO
     if same or built <= image or carries_cuda(build):
         return Judgement(Verdict.WORKS, (build.about["cuda"],))
+    return _judge_older_libraries(build, release)
+
+
+def _judge_older_libraries(build: FrameworkBuild, release: CudaRelease) -> Judgement:
+    """Whether a build works with an older minor version of its CUDA than it was built with."""
+    if build.framework == "onnxruntime":
+        return Judgement(Verdict.WORKS, (build.about["cuda"], _ANY_MINOR_OF_ONNX_RUNTIME))
     return Judgement.unknown(
         f"whether {build}, built for CUDA {build.cuda}, runs with the older libraries of "
         f"CUDA {release.version}"
