@@ -17,6 +17,7 @@ from twinforge.compat.question import Question, Wanted
 from twinforge.model.matrix import Bootstrap
 from twinforge.model.recipe import Twin
 from twinforge.model.rules import applies
+from twinforge.model.variant import ARCH_AXIS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -74,11 +75,14 @@ def _question(workspace: Workspace, variant: Variant, today: date) -> Question:
         "python": str(python_axis(workspace, variant).place),
         "base": str(base.place),
     }
+    if cpus := [axis for axis in _axes(workspace, variant) if axis.name == ARCH_AXIS]:
+        places["arch"] = str(cpus[0].place)
     places |= {framework_label(name): str(place) for name, (_, place) in frameworks.items()}
     return Question(
         frameworks=tuple(wanted for wanted, _ in frameworks.values()),
         cuda=accelerator.cuda,
         cudnn=_cudnn(accelerator.cudnn, lock),
+        has_own_cudnn=bool(_cudnn("", lock)),
         python=variant.python,
         base=base_text(base),
         cpu_arch=variant.cpu_arch,
@@ -90,9 +94,13 @@ def _question(workspace: Workspace, variant: Variant, today: date) -> Question:
 
 def python_axis(workspace: Workspace, variant: Variant) -> Axis:
     """Return the axis that a variant's Python is a value of: its recipe's own, or the matrix's."""
+    return next(axis for axis in _axes(workspace, variant) if axis.name == "python")
+
+
+def _axes(workspace: Workspace, variant: Variant) -> tuple[Axis, ...]:
+    """Return the axes that a variant has values of: its recipe's own go before the matrix's."""
     project = workspace.project
-    axes = (*project.recipe(variant.recipe).axes, *project.matrix.axes)
-    return next(axis for axis in axes if axis.name == "python")
+    return (*project.recipe(variant.recipe).axes, *project.matrix.axes)
 
 
 def _frameworks(

@@ -125,11 +125,13 @@ def dry_run(
 
 
 def build_specs(workspace: Workspace, variants: Sequence[Variant]) -> tuple[BuildSpec, ...]:
-    """Return what builds each variant by its lock, whether it is built already or not.
+    """Return what builds each variant, whether it is built already or not.
 
-    The images get their version tags at once, which a build of ours does in the end.
+    As a build does, it follows what is known to have moved since the lock: the base that the engine
+    has is the one that a build has left there. The images get their version tags at once, which a
+    build of ours does in the end.
     """
-    inputs = Inputs(workspace, tuple(variants), locked=True)
+    inputs = Inputs(workspace, tuple(variants))
     contexts = _contexts_of_the_engine(inputs)
     specs = []
     for node in _plan(inputs, BuildOptions()).nodes:

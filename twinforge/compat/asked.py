@@ -45,6 +45,7 @@ def matching_builds(wanted: Wanted) -> tuple[str, Domain, int]:
         if specifiers.contains(_full_version(build))
         and (build.package == package or not is_package)
         and requirement.extras <= set(build.extras)
+        and (requirement.extras or not wanted.exact or not build.extras)
     )
     if not mask:
         domain = domain.with_unheard(f"there is no data on {wanted}")

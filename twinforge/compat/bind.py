@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twinforge.compat.builds import judge_build_on, judge_cpu_arch, judge_cuda, judge_python
+from twinforge.compat.active import per_project
+from twinforge.compat.builds import (
+    carries_cuda,
+    judge_build_on,
+    judge_cpu_arch,
+    judge_cuda,
+    judge_newest_cudnn,
+    judge_python,
+)
 from twinforge.compat.cudnn_builds import tell_cudnn_cuda, tell_cudnn_gpus
-from twinforge.compat.domain import Unheard
+from twinforge.compat.domain import Domain, Unheard
 from twinforge.compat.grounds import Ground, judge_ground_cuda
 from twinforge.compat.machines import judge_arch, judge_driver, judge_release
 from twinforge.compat.network import ALWAYS, bits
@@ -21,6 +29,7 @@ from twinforge.compat.relations import (
     pair_cudnn_cuda,
     pair_cudnn_on,
     pair_glibc,
+    pair_ground_cudnn,
     pair_start,
     tag_judge,
     tell_arch,
@@ -29,11 +38,13 @@ from twinforge.compat.relations import (
     tell_glibc,
     tell_gpu,
     tell_ground_cuda,
+    tell_ground_cudnn,
     tell_start,
     tell_tag,
     tell_use,
 )
 from twinforge.compat.tell import tell_capabilities, tell_drivers
+from twinforge.compat.verdict import FINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -97,8 +108,13 @@ def bind_cudnn(draft: Draft) -> None:
         draft.tell("cudnn.cuda", "cudnn", tell_cudnn_cuda)
 
 
-def bind_base(draft: Draft, today: date | None) -> None:
-    """Bind a base to CUDA, and to the day on which it is pulled."""
+def bind_base(
+    draft: Draft, today: date | None, frameworks: Sequence[str], *, has_own_cudnn: bool
+) -> None:
+    """Bind a base to CUDA and cuDNN, and to the day on which it is pulled.
+
+    Where a framework brings its own cuDNN, or the image has one as a wheel, the base's plays no part.
+    """
     if not _are_known(draft, "base"):
         return
     draft.relate({"base.tag"}, "base", ALWAYS, tag_judge(today))
@@ -106,6 +122,12 @@ def bind_base(draft: Draft, today: date | None) -> None:
     if "cuda" in draft.domains and _are_images(draft):
         draft.relate({"base.cuda"}, "base", "cuda", judge_ground_cuda)
         draft.tell("base.cuda", "base", tell_ground_cuda)
+    carried = (build for name in frameworks for build in _asked_builds(draft, name))
+    if "cudnn" in draft.domains and _are_images(draft):
+        if has_own_cudnn or any(map(carries_cuda, carried)):
+            return
+        draft.relate({"base.cudnn"}, "base", "cudnn", pair_ground_cudnn)
+        draft.tell("base.cudnn", "base", tell_ground_cudnn)
 
 
 def bind_machine(
@@ -131,11 +153,12 @@ def bind_machine(
 
 
 def _bind_gpu(draft: Draft, label: str, frameworks: Sequence[str], code: set[str]) -> None:
+    machine = draft.domains[label].values[0]
     draft.relate({*code, "cuda.code"}, label, "cuda", judge_release)
     draft.tell("cuda.code", "cuda", tell_capabilities)
     driver = {label, f"{label}.driver"}
     draft.relate({*driver, "cuda.driver"}, label, "cuda", judge_driver)
-    draft.tell(f"{label}.driver", ALWAYS, _of(tell_driver, draft.domains[label].values[0]))
+    draft.tell(f"{label}.driver", ALWAYS, _of(tell_driver, machine))
     draft.tell("cuda.driver", "cuda", tell_drivers)
     if "cudnn" in draft.domains:
         draft.relate({*code, "cudnn.code"}, label, "cudnn", pair_cudnn_on)
@@ -145,7 +168,21 @@ def _bind_gpu(draft: Draft, label: str, frameworks: Sequence[str], code: set[str
         draft.tell("base.start", "base", tell_start)
     for name in frameworks:
         draft.relate({*code, f"{name}.code"}, label, name, judge_build_on)
+        if "cudnn" not in draft.limits and _leaves_cudnn_open(
+            draft.domains[name], draft.domains[label]
+        ):
+            draft.relate(code, label, name, judge_newest_cudnn)
         draft.tell(f"{name}.code", name, tell_field("code"))
+
+
+@per_project
+def _leaves_cudnn_open(builds: Domain, machines: Domain) -> bool:
+    """Whether one of a framework's builds has a condition on the GPU for its cuDNN."""
+    machine = machines.values[0]  # all its hosts have the same GPU
+    return any(
+        not isinstance(build, Unheard) and judge_newest_cudnn(machine, build) is not FINE
+        for build in builds.values
+    )
 
 
 def _of(tell: Callable[[Machine], Fact], machine: Machine) -> Callable[[Sequence[Any]], Fact]:

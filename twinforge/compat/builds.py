@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from twinforge.compat.cudnn_builds import cudnn_builds, judge_cudnn_on, tell_cudnn_gpus
+from twinforge.compat.facts import Fact
 from twinforge.compat.machines import judge_code
 from twinforge.compat.verdict import FINE, Judgement, Verdict
 
@@ -20,6 +22,7 @@ __all__ = [
     "judge_cuda",
     "judge_cudnn",
     "judge_glibc",
+    "judge_newest_cudnn",
     "judge_python",
     "needs_cudnn",
 ]
@@ -32,6 +35,10 @@ _STRICT_ABOUT_CUDNN = frozenset({"tensorflow", "torch"})
 """TensorFlow checks at start that cuDNN is not older than its own; torch pins its own wheel."""
 _LAST_PYTHON_LOOKED_FOR = (3, 13)
 """Tags of wheels were looked at up to this Python; a list that ends with it may go on."""
+_ANY_MINOR_OF_ONNX_RUNTIME = Fact(
+    "ONNX Runtime built with CUDA 11.8 or 12.x is compatible with any CUDA 11.x or 12.x",
+    ("https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html, Requirements",),
+)
 _FIRST_MAJOR_WITH_MINORS_ALIKE = 11
 """Libraries of CUDA 10 and older carry the minor version in their names (libcudart.so.10.0).
 
@@ -99,6 +106,13 @@ def judge_cuda(build: FrameworkBuild, release: CudaRelease) -> Judgement:
         return _NO
     if same or built <= image or carries_cuda(build):
         return Judgement(Verdict.WORKS, (build.about["cuda"],))
+    return _judge_older_libraries(build, release)
+
+
+def _judge_older_libraries(build: FrameworkBuild, release: CudaRelease) -> Judgement:
+    """Whether a build works with an older minor version of its CUDA than it was built with."""
+    if build.framework == "onnxruntime":
+        return Judgement(Verdict.WORKS, (build.about["cuda"], _ANY_MINOR_OF_ONNX_RUNTIME))
     return Judgement.unknown(
         f"whether {build}, built for CUDA {build.cuda}, runs with the older libraries of "
         f"CUDA {release.version}"
@@ -142,6 +156,27 @@ def judge_build_on(machine: Machine, build: FrameworkBuild) -> Judgement:
     if gpu.compute_capability < lowest:
         return _NO
     return Judgement(Verdict.WORKS, (build.about["compute_capability_min"],))
+
+
+def judge_newest_cudnn(machine: Machine, build: FrameworkBuild) -> Judgement:
+    """Whether the cuDNN that its extras bring, if nobody pins it, has code for the GPU."""
+    gpu = machine.instance.gpu
+    if gpu is None or build.cuda is None or not build.takes_newest_cudnn:
+        return FINE
+    major = build.cuda.major
+    known = [cudnn for cudnn in cudnn_builds() if cudnn.cuda_major == major]
+    if not known or judge_cudnn_on(machine, known[0]).verdict is not Verdict.IMPOSSIBLE:
+        return FINE
+    older = (one for one in known if judge_cudnn_on(machine, one).verdict is Verdict.WORKS)
+    last = next(older, None)
+    if last is None:
+        return FINE  # that no cuDNN has code for it is judged elsewhere
+    condition = (
+        f"pin nvidia-cudnn-cu{major}<={last}: {build} brings the newest, which holds no code for "
+        f"{gpu.sm}"
+    )
+    facts = (build.about["takes_newest_cudnn"], tell_cudnn_gpus(known[:1]))
+    return Judgement(Verdict.CONDITIONAL, facts, (condition,))
 
 
 def _numbers(python: str) -> tuple[int, ...]:

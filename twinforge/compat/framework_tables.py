@@ -45,7 +45,8 @@ class BuildRecord(Sourced):
 
     ``local`` is the local part of their version (``2.5.1+cu121``); ``index`` a key of the file's
     ``indexes``, empty for the default one. What no source gives is left out. Of what ``is_gone`` the
-    index has no wheel any more: what is known comes from elsewhere.
+    index has no wheel any more: what is known comes from elsewhere. The extras of a build that
+    ``takes_newest_cudnn`` leave open which cuDNN of its major comes.
     """
 
     told_by: ClassVar[tuple[str, ...]] = ("device", "package", "extras", "index", "local")
@@ -67,6 +68,7 @@ class BuildRecord(Sourced):
     compute_capability_min: DottedText | None = None
     ptx: DottedText | None = None
     is_gone: bool = False
+    takes_newest_cudnn: bool = False
 
     @model_validator(mode="after")
     def _only_cuda_builds_have_cuda(self) -> Self:

@@ -59,6 +59,7 @@ class FrameworkBuild:
         glibc: The oldest glibc that its wheels are for.
         cpu_archs: Those that there are wheels for.
         is_gone: Whether the index has no wheel of it any more.
+        takes_newest_cudnn: Whether its extras bring the newest cuDNN of its major.
     """
 
     framework: str
@@ -79,6 +80,7 @@ class FrameworkBuild:
     glibc: Dotted | None
     cpu_archs: tuple[str, ...]
     is_gone: bool
+    takes_newest_cudnn: bool
     about: Mapping[str, Fact]
     """Facts by the attribute that they are about; every attribute that is known has one."""
 
@@ -163,6 +165,7 @@ def _build(table: FrameworkTable, record: BuildRecord, version: str) -> Framewor
         glibc=_dotted(record.glibc),
         cpu_archs=tuple(record.cpu_archs),
         is_gone=record.is_gone,
+        takes_newest_cudnn=record.takes_newest_cudnn,
         about=MappingProxyType(dict(_facts(table, record, version))),
     )
 
@@ -198,6 +201,7 @@ def _facts(table: FrameworkTable, record: BuildRecord, version: str) -> Iterator
             f"{name} needs compute capability {record.compute_capability_min}"
         ),
         "ptx": f"{name} holds PTX for compute capability {record.ptx}",
+        "takes_newest_cudnn": f"{name} leaves open which cuDNN {record.cudnn} or newer comes with it",
         "is_gone": f"the index has no wheel of {name}",
     }
     for field, text in said.items():

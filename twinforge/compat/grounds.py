@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from twinforge.compat.active import per_project
+from twinforge.compat.cudnn_builds import CudnnBuild, cudnn_builds
 from twinforge.compat.facts import Dotted, Fact
 from twinforge.compat.images import CudaImage, cuda_images, find_image, image_tag
 from twinforge.compat.startup import ImageGate, image_gate
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
 
     from twinforge.compat.cuda import CudaRelease
 
-__all__ = ["Ground", "gate_of", "ground_of", "grounds_like", "judge_ground_cuda", "judge_tag"]
+__all__ = [
+    "Ground",
+    "gate_of",
+    "ground_of",
+    "grounds_like",
+    "judge_ground_cuda",
+    "judge_ground_cudnn",
+    "judge_tag",
+]
 
 _NO = Judgement(Verdict.IMPOSSIBLE)
 _PATCHED = 2
@@ -107,6 +116,25 @@ def judge_ground_cuda(ground: Ground, release: CudaRelease) -> Judgement:
     if ground.image is None:
         return FINE
     return FINE if ground.image.cuda.parts[:_PATCHED] == release.version.parts else _NO
+
+
+def judge_ground_cudnn(ground: Ground, cudnn: CudnnBuild) -> Judgement:
+    """Whether a base goes together with a cuDNN: with its own only, if it holds one."""
+    image = ground.image
+    if image is None or not image.cudnn:
+        return FINE
+    version = cudnn.release.version
+    if image.cudnn_version in _known_cudnn():
+        return FINE if version == image.cudnn_version else _NO
+    major = image.cudnn.removeprefix("cudnn")
+    if major and major != str(version.major):
+        return _NO
+    return Judgement.unknown(f"which cuDNN {image.reference} holds")
+
+
+@per_project
+def _known_cudnn() -> frozenset[Dotted]:
+    return frozenset(build.release.version for build in cudnn_builds())
 
 
 def judge_tag(ground: Ground, today: date | None) -> Judgement:

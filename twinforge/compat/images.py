@@ -47,6 +47,7 @@ class CudaImage:
         end_fact: The statement of those two days.
         removal: Somebody could not pull it any more.
         digests: What it was once, by third parties.
+        cudnn_fact: The statement of its cuDNN's version.
     """
 
     tag: str
@@ -63,6 +64,7 @@ class CudaImage:
     end_fact: Fact | None
     removal: Fact | None
     digests: tuple[str, ...]
+    cudnn_fact: Fact | None = None
 
     @property
     def digest(self) -> str:
@@ -179,13 +181,14 @@ def _image(listing: _Listing, tag: str) -> CudaImage:
     said = f"nvidia/cuda:{tag} {_SAID[record.status]}{listed}"
     end = _ends().get(record.cuda)
     system = _system(record.system)
+    pinned = _pinned().get((record.cuda, cudnn, system)) if cudnn else None
     return CudaImage(
         tag=tag,
         cuda=Dotted.parse(record.cuda),
         flavour=plain,
         system=system,
         cudnn=cudnn,
-        cudnn_version=_pinned().get((record.cuda, cudnn, system)) if cudnn else None,
+        cudnn_version=pinned[0] if pinned else None,
         status=record.status,
         status_fact=Fact(said, listing.table.cite(record.source), record.verified),
         last_listed=record.last,
@@ -194,6 +197,7 @@ def _image(listing: _Listing, tag: str) -> CudaImage:
         end_fact=end[1] if end else None,
         removal=listing.removals.get(tag) or _listing(_FILES[0]).removals.get(record.cuda),
         digests=listing.digests.get(tag, ()),
+        cudnn_fact=pinned[1] if pinned else None,
     )
 
 
@@ -216,12 +220,13 @@ def _ends() -> Mapping[str, tuple[EndRecord, Fact]]:
 
 
 @per_project
-def _pinned() -> Mapping[tuple[str, str, str], Dotted]:
+def _pinned() -> Mapping[tuple[str, str, str], tuple[Dotted, Fact]]:
     """The cuDNN of an image by its CUDA release, the part of its tag, and its system."""
-    return MappingProxyType(
-        {
-            (record.cuda, record.part, system): Dotted.parse(record.version)
-            for record in load_cudnn_table().images
-            for system in record.systems
-        }
-    )
+    table = load_cudnn_table()
+    found = {}
+    for record in table.images:
+        text = f"images of CUDA {record.cuda} with {record.part} hold cuDNN {record.version}"
+        fact = Fact(text, table.cite(record.source), record.verified)
+        for system in record.systems:
+            found[record.cuda, record.part, system] = Dotted.parse(record.version), fact
+    return MappingProxyType(found)

@@ -43,7 +43,8 @@ def nearest_changes(question: Question, posed: Posed, limit: int) -> tuple[Chang
     """
     changes = list(_of_asks(question, posed))[:limit]
     room = max(limit - len(changes), 1) if limit else 0
-    return (*changes, *islice(_of_instances(question, posed), room))[:limit]
+    others = _of_instances(question, posed, may_lose_gpu=not changes)
+    return (*changes, *islice(others, room))[:limit]
 
 
 def _of_asks(question: Question, posed: Posed) -> Iterator[Change]:
@@ -143,18 +144,19 @@ def _instead(label: str, posed: Posed, answer: Solved, question: Question) -> tu
     return f"{pin} instead of {ask.text}", replace(question, frameworks=wanted)
 
 
-def _of_instances(question: Question, posed: Posed) -> Iterator[Change]:
+def _of_instances(question: Question, posed: Posed, *, may_lose_gpu: bool) -> Iterator[Change]:
     """Yield other instance types, one of a family, with a GPU as near as possible to the old one."""
     known = instance_types()
     has_gpu = "cuda" in posed.domains
     # where nothing but the type itself speaks of a GPU, one without it is better than none
     is_asked = bool(question.cuda or question.cudnn or question.device == "cuda")
+    may_lose_gpu = may_lose_gpu and not is_asked
     for position, name in enumerate(question.instances):
         if name not in known:
             continue
         found: list[Change] = []
         for needs_gpu in (has_gpu, False):
-            if not found and (needs_gpu or not (has_gpu and is_asked)):
+            if not found and (needs_gpu or may_lose_gpu or not has_gpu):
                 others = _alike(known[name], question, needs_gpu=needs_gpu)
                 found = list(islice(_instead_of(question, position, others), _INSTANCES))
         yield from found

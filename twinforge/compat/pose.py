@@ -101,7 +101,7 @@ def pose(question: Question) -> Posed:
     for name in frameworks:
         bind_framework(draft, name, causes)
     bind_cudnn(draft)
-    bind_base(draft, question.today)
+    bind_base(draft, question.today, frameworks, has_own_cudnn=question.has_own_cudnn)
     for label in machines:
         bind_machine(draft, label, causes, frameworks)
     bind_unheard(draft)

@@ -53,6 +53,7 @@ class Question:
         device: ``cpu`` or ``cuda``; where it is empty, an image that names CUDA or has to run on an
             NVIDIA GPU is one with CUDA.
         today: The day that ends of life are compared with; None compares them with nothing.
+        has_own_cudnn: Whether cuDNN comes as a wheel, so that a base's own plays no part.
         places: Where something was asked for (``matrix.yaml:8:3``), by the ask's label.
     """
 
@@ -67,6 +68,7 @@ class Question:
     ami: str = ""
     device: Device = ""
     today: date | None = None
+    has_own_cudnn: bool = False
     places: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), compare=False)
 
 

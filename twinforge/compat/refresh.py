@@ -7,7 +7,7 @@ those of a new version stay unknown until somebody looks.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from packaging.version import Version
 
@@ -75,16 +75,22 @@ def refresh_framework(
 
 def _updates(one: BuildRecord, found: PublishedVersion) -> dict[str, object]:
     updates: dict[str, object] = {}
-    pythons = _sorted(found.pythons.get("amd64", set()))
+    pythons = _sorted(found.pythons.get(_arch(one), set()))
     if one.pythons and set(pythons) - set(one.pythons):
         updates["pythons"] = pythons
     elif one.requires_python and found.requires_python not in {"", one.requires_python}:
         updates["requires_python"] = found.requires_python
     # What wheels for another architecture hold beside CPU code, tags do not tell.
-    same = one.device == "cpu" and one.glibc is not None and _same_for_arm(one, found)
+    is_both = _arch(one) == "amd64" and one.device == "cpu" and one.glibc is not None
+    same = is_both and _same_for_arm(one, found)
     if same and "arm64" not in one.cpu_archs:
         updates["cpu_archs"] = [*one.cpu_archs, "arm64"]
     return updates
+
+
+def _arch(one: BuildRecord) -> Literal["amd64", "arm64"]:
+    """Return the CPU architecture whose tags speak of a record: its only one, or amd64."""
+    return "arm64" if one.cpu_archs == ["arm64"] else "amd64"
 
 
 def _same_for_arm(one: BuildRecord, found: PublishedVersion) -> bool:
@@ -110,7 +116,8 @@ def _told(one: BuildRecord, updates: Mapping[str, object]) -> Iterator[str]:
 
 def _named(build: BuildRecord) -> str:
     extras = f"[{','.join(build.extras)}]" if build.extras else ""
-    return f"{build.package}{extras}=={build.versions[0]} ({build.device})"
+    arm = ", arm64" if _arch(build) == "arm64" else ""
+    return f"{build.package}{extras}=={build.versions[0]} ({build.device}{arm})"
 
 
 def _shown(value: object) -> str:
@@ -131,12 +138,14 @@ def _new(
         for text, found in versions.items():
             if text not in texts and Version(text) > Version(oldest):
                 for build in alike:
-                    yield _unknown(build, found)
+                    if _arch(build) == "amd64" or found.glibcs.get("arm64"):
+                        yield _unknown(build, found)
 
 
 def _unknown(alike: BuildRecord, found: PublishedVersion) -> BuildRecord:
-    pythons = _sorted(found.pythons.get("amd64", set()))
-    glibcs = sorted(map(Dotted.parse, found.glibcs.get("amd64", set())))
+    arch = _arch(alike)
+    pythons = _sorted(found.pythons.get(arch, set()))
+    glibcs = sorted(map(Dotted.parse, found.glibcs.get(arch, set())))
     # The lowest serves a CPU; which of several wheels holds CUDA, tags do not tell.
     choice = (glibcs[0] if alike.device == "cpu" else glibcs[-1]) if glibcs else None
     guessed = ["device", *(["extras"] if alike.extras else [])]
@@ -147,7 +156,7 @@ def _unknown(alike: BuildRecord, found: PublishedVersion) -> BuildRecord:
         extras=alike.extras,
         pythons=pythons,
         requires_python="" if pythons else found.requires_python,
-        cpu_archs=["amd64"] if glibcs else [],
+        cpu_archs=[arch] if glibcs else [],
         glibc=choice.text if choice else None,
         source=[SOURCE],
         unverified=guessed,

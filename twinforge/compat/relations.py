@@ -13,7 +13,7 @@ from twinforge.compat.builds import judge_cudnn, judge_glibc
 from twinforge.compat.cudnn_builds import judge_cudnn_cuda, judge_cudnn_on
 from twinforge.compat.domain import UNSAID
 from twinforge.compat.facts import Fact
-from twinforge.compat.grounds import gate_of, judge_tag
+from twinforge.compat.grounds import gate_of, judge_ground_cudnn, judge_tag
 from twinforge.compat.machines import driver_fact, judge_gate, judge_gpu, judge_use
 from twinforge.compat.tell import tell_builds
 from twinforge.compat.verdict import FINE, Judgement, Verdict
@@ -37,6 +37,7 @@ __all__ = [
     "pair_cudnn_cuda",
     "pair_cudnn_on",
     "pair_glibc",
+    "pair_ground_cudnn",
     "pair_start",
     "tag_judge",
     "tell_arch",
@@ -45,6 +46,7 @@ __all__ = [
     "tell_glibc",
     "tell_gpu",
     "tell_ground_cuda",
+    "tell_ground_cudnn",
     "tell_start",
     "tell_tag",
     "tell_use",
@@ -103,6 +105,11 @@ def pair_cudnn_cuda(cudnn: Any, release: Any) -> Judgement:
 def pair_cudnn_on(machine: Machine, cudnn: Any) -> Judgement:
     """Whether a build of cuDNN runs on the GPU."""
     return FINE if cudnn is UNSAID else judge_cudnn_on(machine, cudnn)
+
+
+def pair_ground_cudnn(ground: Ground, cudnn: Any) -> Judgement:
+    """Whether a base goes together with a build of cuDNN."""
+    return FINE if cudnn is UNSAID else judge_ground_cudnn(ground, cudnn)
 
 
 def pair_glibc(build: FrameworkBuild, ground: Ground) -> Judgement:
@@ -173,6 +180,16 @@ def tell_ground_cuda(grounds: Sequence[Ground]) -> Fact:
         return Fact(f"{grounds[0].name} holds no CUDA", ())
     text = f"{image.reference} holds CUDA {image.cuda}"
     return Fact(text, image.status_fact.sources, image.status_fact.verified)
+
+
+def tell_ground_cudnn(grounds: Sequence[Ground]) -> Fact:
+    """Return which cuDNN a base holds."""
+    image = grounds[0].image
+    if image is None or not image.cudnn:
+        return Fact(f"{grounds[0].name} holds no cuDNN", ())
+    held = f"cuDNN {image.cudnn_version}" if image.cudnn_version else image.cudnn
+    fact = image.cudnn_fact or image.status_fact
+    return Fact(f"{image.reference} holds {held}", fact.sources, fact.verified)
 
 
 def tell_start(grounds: Sequence[Ground]) -> Fact:

@@ -103,3 +103,5 @@ def test_graviton_is_asked_about_the_variant_for_it(workspace: Workspace) -> Non
     assert str(problem).startswith(
         f"matrix.yaml:16:5: {CPU} on ml.c7g.xlarge (hosting): can't work: ml.c7g.xlarge is arm64 ("
     )
+    asked = "asked for: ml.c7g.xlarge (matrix.yaml:16:5), the architecture amd64 (matrix.yaml:11:3)"
+    assert asked in str(problem)

@@ -7,7 +7,14 @@ import pytest
 
 from tests.unit.world import BASE, LOCKED_APT, MOVED_APT, MOVED_BASE
 from twinforge.api import building
-from twinforge.api.building import BuildOptions, build, dry_run, local_reference, plan
+from twinforge.api.building import (
+    BuildOptions,
+    build,
+    build_specs,
+    dry_run,
+    local_reference,
+    plan,
+)
 from twinforge.build.plan import Status
 from twinforge.build.progress import Failure
 from twinforge.errors import LockError, StaleError
@@ -262,6 +269,16 @@ def test_a_base_that_moved_gives_another_key_that_the_next_plan_knows(world: Wor
     assert plan(world.workspace, world.variants(CPU), BuildOptions(locked=True)).nodes[
         0
     ].key.hex == (planned)
+
+
+def test_bake_stands_on_the_base_that_the_build_left_in_the_engine(world: World) -> None:
+    world.base_now = MOVED_BASE
+    done, _ = build(world.workspace, world.variants(CPU), ONE)
+    world.again()
+    [spec] = build_specs(world.workspace, world.variants(CPU))
+    assert spec.labels["io.twinforge.key"] == done.nodes[0].key.hex
+    [base] = [value for name, value in spec.contexts.items() if name.startswith("twinforge/base:")]
+    assert base.endswith(MOVED_BASE.removeprefix("sha256:")[:16])
 
 
 def test_a_base_that_came_back_gives_the_planned_key_again(world: World) -> None:

@@ -279,3 +279,23 @@ def test_jax_up_to_0_4_25_had_builds_for_cuda_11(version: str, expected: Verdict
 def test_wheels_for_graviton(name: str, device: str, base: str, expected: Verdict) -> None:
     found = asked(name, device=device, base=base, cpu_arch="arm64", python="3.11")
     assert found is expected
+
+
+# onnxruntime.ai, CUDA Execution Provider: "ONNX Runtime built with CUDA 11.8 are compatible with any
+# CUDA 11.x version; ONNX Runtime built with CUDA 12.x are compatible with any CUDA 12.x version."
+@pytest.mark.parametrize(
+    ("version", "cuda", "expected"),
+    [
+        ("1.18.1", "11.4", Verdict.WORKS),
+        ("1.26.0", "12.4", Verdict.WORKS),
+        ("1.26.0", "11.8", Verdict.IMPOSSIBLE),
+        ("1.26.0", "13.0", Verdict.IMPOSSIBLE),
+        ("1.4.0", "10.0", Verdict.IMPOSSIBLE),
+    ],
+)
+def test_onnx_runtime_takes_any_minor_version_of_its_cuda(
+    version: str, cuda: str, expected: Verdict
+) -> None:
+    wanted = Wanted("onnxruntime-gpu", f"=={version}", exact=True)
+    asked_for = Question(frameworks=(wanted,), cuda=cuda, device="cuda")
+    assert resolve(asked_for, changes=0).verdict is expected

@@ -136,3 +136,26 @@ def test_text_that_could_be_something_else_is_quoted() -> None:
     assert value_text(["3.10", "yes", "cpu", ">=3.9", "a: b", ""]) == (
         '["3.10", "yes", cpu, ">=3.9", "a: b", ""]'
     )
+
+
+ARM = """  - {versions: ["2.1"], device: cuda, package: torch, pythons: ["3.9"], cpu_archs: [arm64],
+     glibc: "2.28", cuda: "12.1", source: [page], verified: true}
+"""
+
+
+def test_what_is_known_of_arm64_only_is_compared_with_its_own_tags() -> None:
+    both = parse_framework_table(TABLE + ARM, "torch.yaml")
+    amd64 = "torch-2.1-cp310-cp310-manylinux_2_28_x86_64.whl"
+    arm64 = "torch-2.1-cp39-cp39-manylinux_2_28_aarch64.whl"
+    one = refresh_framework(both, {"torch": published(amd64, arm64)})
+    assert one.changes == ("torch==2.1 (cuda): pythons 3.9 -> 3.10",)
+    newer = [name.replace("2.1", "2.2") for name in (amd64, arm64)]
+    two = refresh_framework(both, {"torch": published(*newer)})
+    assert two.changes == (
+        "torch==2.2 (cuda): new, for Python 3.10",
+        "torch==2.2 (cuda, arm64): new, for Python 3.9",
+    )
+    assert [build.cpu_archs for build in two.changed] == [["amd64"], ["arm64"]]
+    # a version without wheels for arm64 is none for it
+    alone = refresh_framework(both, {"torch": published(newer[0])})
+    assert alone.changes == ("torch==2.2 (cuda): new, for Python 3.10",)

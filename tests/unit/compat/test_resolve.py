@@ -277,3 +277,58 @@ def test_an_unknown_answer_leaves_as_little_unknown_as_can_be() -> None:
     # the newest torch for the CPU is for Python 3.15 as far as nobody knows; that is no news
     answer = ask(frameworks=["torch ==2.11.0+cpu"], cpu_arch="arm64")
     assert answer.missing == ("whether there is a wheel of torch==2.11.0+cpu for arm64",)
+
+
+def test_an_extra_that_brings_the_newest_cudnn_has_to_be_bound_for_a_v100() -> None:
+    # metadata of tensorflow 2.20.0: "nvidia-cudnn-cu12>=9.3.0.75,<10.0; extra == 'and-cuda'", and of
+    # 2.19.1: "nvidia-cudnn-cu12==9.3.0.75"; cuDNN 9.11 dropped sm_70
+    pin = (
+        "pin nvidia-cudnn-cu12<=9.10.2.21: tensorflow[and-cuda]==2.20.0 brings the newest, which "
+        "holds no code for sm_70"
+    )
+    open_ = ask(frameworks=["tensorflow[and-cuda] ==2.20.0"], instances=("ml.p3.2xlarge",))
+    assert open_.verdict is Verdict.CONDITIONAL
+    assert pin in open_.conditions
+    pinned = ask(
+        frameworks=["tensorflow[and-cuda] ==2.20.0"], cudnn="9.10", instances=("ml.p3.2xlarge",)
+    )
+    assert pin not in pinned.conditions
+    exact = ask(frameworks=["tensorflow[and-cuda] ==2.19.1"], instances=("ml.p3.2xlarge",))
+    assert not any(one.startswith("pin ") for one in exact.conditions)
+    newer = ask(frameworks=["tensorflow[and-cuda] ==2.20.0"], instances=("ml.g5.xlarge",))
+    assert not any(one.startswith("pin ") for one in newer.conditions)
+
+
+def test_the_cudnn_of_a_base_is_the_image_s_where_nothing_brings_its_own() -> None:
+    # nvidia/container-images/cuda, dist/11.8.0/ubuntu2204/runtime/cudnn8/Dockerfile:
+    # "ENV NV_CUDNN_VERSION 8.9.6.50"; cuDNN 8.8 dropped Kepler
+    base = "nvidia/cuda:11.8.0-cudnn8-runtime-ubuntu22.04"
+    kepler = ask(frameworks=["tensorflow ==2.12.0"], base=base, instances=("ml.p2.xlarge",))
+    assert kepler.verdict is Verdict.IMPOSSIBLE
+    texts = [fact.text for fact in kepler.conflict]
+    assert f"{base} holds cuDNN 8.9.6.50" in texts
+    assert any("of compute capability 3.7" in text for text in texts)
+    other = ask(frameworks=["tensorflow ==2.12.0"], base=base, cudnn="8.7", cuda="11.8")
+    assert other.verdict is Verdict.IMPOSSIBLE
+    newer = ask(frameworks=["tensorflow ==2.12.0"], base=base, instances=("ml.g5.xlarge",))
+    assert newer.verdict is Verdict.WORKS
+    assert newer.choice is not None
+    assert newer.choice.cudnn == "8.9.6.50"
+    # torch brings its own, and so does a wheel
+    torch = ask(frameworks=["torch ==2.3.1+cu118"], base=base, instances=("ml.p2.xlarge",))
+    assert torch.verdict is Verdict.WORKS
+    wheel = ask(
+        frameworks=["tensorflow ==2.12.0"],
+        base=base,
+        cudnn="8.7",
+        instances=("ml.p2.xlarge",),
+        has_own_cudnn=True,
+    )
+    assert wheel.verdict is Verdict.WORKS
+
+
+def test_a_package_that_is_named_without_an_extra_has_none() -> None:
+    plain = Wanted("tensorflow", "==2.18.0", exact=True)
+    answer = resolve(Question(frameworks=(plain,), device="cuda"), changes=0)
+    assert answer.choice is not None
+    assert [pin.package for pin in answer.choice.frameworks] == ["tensorflow"]
