@@ -103,6 +103,9 @@ def lock(
     from twinforge.api import locking, rendering  # noqa: PLC0415 - their SDKs take a while to import
     from twinforge.lock.resolve import Upgrade  # noqa: PLC0415 - as above
 
+    if only_check and upgrade:
+        message = "--check changes nothing, and --upgrade does"
+        raise UsageError(message, hint="see `twinforge lock --help`")
     with session.workspace() as workspace:
         names = _recipes(recipes, [recipe.name for recipe in workspace.project.recipes])
         if only_check:

@@ -120,6 +120,13 @@ def test_what_a_lock_upgrades_is_what_was_named(  # noqa: PLR0913, PLR0917 - fix
     assert (upgrade.everything, set(upgrade.packages)) == (everything, packages)
 
 
+def test_a_check_upgrades_nothing(run: Run, world: World) -> None:
+    assert len(world.variants()) == 3
+    ran = run("lock", "--check", "--upgrade")
+    assert ran.status == 2
+    assert ran.err.startswith("error: --check changes nothing, and --upgrade does\n")
+
+
 def test_a_package_that_no_lock_holds_is_not_upgraded(run: Run, world: World) -> None:
     assert len(world.variants()) == 3
     ran = run("lock", "--upgrade", "nunpy")
