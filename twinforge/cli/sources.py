@@ -13,6 +13,9 @@ from twinforge.model.schema import schema_text
 from twinforge.model.suggest import known_or_close
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from twinforge.cli.session import Session
 
 __all__ = ["check", "lock", "render", "schema"]
@@ -131,8 +134,7 @@ def lock(
         session.show(f"{item.lock.recipe}: {_count(len(item.changes), 'change')}")
         for line in item.changes:
             session.show(f"  {line}")
-    for path in changed:
-        session.show(f"wrote {path}")
+    _show_changed(session, fresh.root, changed)
 
 
 @click.command(epilog="Example: twinforge render --check")
@@ -156,8 +158,7 @@ def render(session: Session, *, recipes: tuple[str, ...], only_check: bool) -> N
             )
             return
         changed = rendering.write_rendered(workspace.root, rendered)
-    for path in changed:
-        session.show(f"wrote {path}")
+    _show_changed(session, workspace.root, changed)
     if not changed:
         session.show("nothing changed")
 
@@ -177,6 +178,11 @@ def _recipes(asked: tuple[str, ...], known: list[str]) -> list[str]:
             message = f"there is no recipe '{name}'{known_or_close(name, known)}"
             raise UsageError(message)
     return [name for name in known if not asked or name in asked]
+
+
+def _show_changed(session: Session, root: Path, paths: Sequence[str]) -> None:
+    for path in paths:
+        session.show(f"{'wrote' if (root / path).exists() else 'removed'} {path}")
 
 
 def _count(number: int, noun: str) -> str:

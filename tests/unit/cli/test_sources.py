@@ -80,7 +80,11 @@ def test_stale_files_end_with_6_and_a_diff_and_are_written_by_name(run: Run, wor
     assert stale.status == 6
     assert "\n+      org.opencontainers.image.version=" in stale.err
     folder = "images/other/variants/cpu-debian12-py3.11"
-    assert run("render", "other").out == f"wrote {folder}/Dockerfile\nwrote {folder}/variant.json\n"
+    orphan = f"{folder}/extra.txt"
+    (world.root / orphan).touch()
+    assert run("render", "other").out == (
+        f"wrote {folder}/Dockerfile\nremoved {orphan}\nwrote {folder}/variant.json\n"
+    )
     assert run("render", "--check").status == 0
 
 
