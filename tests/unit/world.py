@@ -14,6 +14,7 @@ from twinforge.api.workspace import Workspace
 from twinforge.build.bases import MadeBase
 from twinforge.build.buildkit import BuildSpec, VariantFailedError
 from twinforge.engine.engine import Engine
+from twinforge.lock.asked import asked_by
 from twinforge.lock.checksum import base_checksum, inputs_checksum
 from twinforge.lock.document import write_bases, write_recipe_lock
 from twinforge.lock.locked import COMMON, DEVICE, BaseLock, RecipeLock, VariantLock, Wheel
@@ -194,7 +195,11 @@ def write_locks(workspace: Workspace) -> None:
                 variant.slug,
                 variant.base.name,
                 apt,
-                (wheel("numpy", COMMON), wheel(f"xgboost-{variant.accelerator.name}", DEVICE)),
+                (
+                    wheel("numpy", COMMON),
+                    wheel(f"xgboost-{variant.accelerator.name}", DEVICE),
+                    *(wheel(one.text, DEVICE) for one in asked_by(recipe, [variant])),
+                ),
             )
             for variant in variants
         )

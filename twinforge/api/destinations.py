@@ -26,14 +26,16 @@ def named_registry(workspace: Workspace, name: str = "") -> Registry:
         UsageError: The matrix names none, or none of that name.
     """
     registries = workspace.project.matrix.registries
-    if not registries:
+    if not registries and not name:
         message = "matrix.yaml names no registry"
         raise UsageError(message, hint="add `registry:` to it, or give --registry HOST")
     for registry in registries:
         if name in {"", registry.name}:
             return registry
     message = f"matrix.yaml names no registry '{name}'"
-    raise UsageError(message + known_or_close(name, [one.name for one in registries]))
+    known = [one.name for one in registries]
+    hint = "" if known else "add it under `registries:`"
+    raise UsageError(message + known_or_close(name, known), hint=hint)
 
 
 def repository_of(workspace: Workspace, recipe: str, name: str = "") -> str:

@@ -11,7 +11,7 @@ from twinforge.errors import StaleError
 from twinforge.lock.checksum import base_checksum, inputs_checksum
 from twinforge.lock.document import write_bases, write_recipe_lock
 from twinforge.lock.exclusions import refuse_idle_exclusions
-from twinforge.lock.resolve import Upgrade, lock_recipe
+from twinforge.lock.resolve import Upgrade, lock_problems, lock_recipe
 from twinforge.lock.uv import UvResolver
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ class Locked:
 
 
 def check_locks(workspace: Workspace, recipes: Sequence[str]) -> None:
-    """See whether the committed locks still belong to their inputs. Reads files only.
+    """See whether the committed locks still belong to their inputs, and are whole.
+
+    Reads files only.
 
     Raises:
         StaleError: One or more do not, or are missing; all are named.
@@ -50,6 +52,9 @@ def check_locks(workspace: Workspace, recipes: Sequence[str]) -> None:
             stale.append(f"the recipe '{name}' is not locked")
         elif lock.checksum != inputs_checksum(workspace.project.recipe(name), variants, bases):
             stale.append(f"the lock of '{name}' is stale: its recipe or the matrix has changed")
+        else:
+            problems = lock_problems(workspace.project.recipe(name), variants, lock)
+            stale += [f"the lock of '{name}' is not as it was written: {one}" for one in problems]
         for base in _bases(variants):
             pinned = workspace.base_locks.get(base.name)
             if pinned is None or pinned.inputs != base_checksum(base):

@@ -78,13 +78,15 @@ def failure_rows(
         if outcome.error is None:
             continue
         variant, error = outcome.task.variant, outcome.error
-        stage = dockerfile = ""
+        stage = dockerfile = output = ""
         if isinstance(error, VariantFailedError):
-            stage = error.failure.stage
+            stage, output = error.failure.stage, error.failure.output
             line = error.failure.line
             dockerfile = f"{variant.folder}/Dockerfile:{line}" if line else ""
         place = workspace.project.recipe(variant.recipe).place
         log = workspace.log_path(verb, variant).relative_to(workspace.root).as_posix()
         message = error.message.partition("\n")[0]
-        rows.append(FailureRow(variant.id, verb, stage, dockerfile, str(place), message, log))
+        rows.append(
+            FailureRow(variant.id, verb, stage, dockerfile, str(place), message, log, output)
+        )
     return tuple(rows)

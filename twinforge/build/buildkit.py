@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Protocol
 from twinforge import process
 from twinforge.build.progress import BuildProgress, Failure
 from twinforge.engine.images import FOREIGN
-from twinforge.errors import BuildError
+from twinforge.errors import BuildError, CommandError, UsageError
+from twinforge.yamlfile import show_value
 
 if TYPE_CHECKING:
     import threading
@@ -97,10 +98,18 @@ class Buildx:
         """Return the driver of the builder: ``docker``, ``docker-container``, ...
 
         Raises:
-            CommandError: There is no builder of this name.
+            UsageError: There is no builder of this name.
+            CommandError: The engine's own can't be asked.
         """
         argv = [self.engine.docker, "buildx", "inspect", *([self.builder] if self.builder else [])]
-        shown = process.run(argv, env=self.engine.env).stdout
+        try:
+            shown = process.run(argv, env=self.engine.env).stdout
+        except CommandError as error:
+            if not self.builder:
+                raise
+            reason = error.output.strip().rpartition("\n")[2].removeprefix("ERROR: ")
+            message = f"the builder {show_value(self.builder)} can't be used: {reason}"
+            raise UsageError(message, hint="`docker buildx ls` lists the builders") from error
         for line in shown.splitlines():
             name, _, value = line.partition(":")
             if name == "Driver":

@@ -50,7 +50,11 @@ def status(session: Session, *, as_json: bool) -> None:
                 session.show(f"{name + ':':<16}{value}")
     if not found.reachable:
         message = f"no engine answers at {found.host}"
-        raise MissingToolError(message, hint="run `twinforge engine ensure`")
+        hint = "run `twinforge engine ensure`"
+        if found.chosen_by:
+            message = f"{message}, which {found.chosen_by} names"
+            hint = f"start that engine, or choose none and {hint}"
+        raise MissingToolError(message, hint=hint)
 
 
 @engine.command(epilog="Example: twinforge engine stop")

@@ -13,6 +13,9 @@ from twinforge.model.schema import schema_text
 from twinforge.model.suggest import known_or_close
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from twinforge.cli.session import Session
 
 __all__ = ["check", "lock", "render", "schema"]
@@ -103,6 +106,9 @@ def lock(
     from twinforge.api import locking, rendering  # noqa: PLC0415 - their SDKs take a while to import
     from twinforge.lock.resolve import Upgrade  # noqa: PLC0415 - as above
 
+    if only_check and upgrade:
+        message = "--check changes nothing, and --upgrade does"
+        raise UsageError(message, hint="see `twinforge lock --help`")
     with session.workspace() as workspace:
         names = _recipes(recipes, [recipe.name for recipe in workspace.project.recipes])
         if only_check:
@@ -128,8 +134,7 @@ def lock(
         session.show(f"{item.lock.recipe}: {_count(len(item.changes), 'change')}")
         for line in item.changes:
             session.show(f"  {line}")
-    for path in changed:
-        session.show(f"wrote {path}")
+    _show_changed(session, fresh.root, changed)
 
 
 @click.command(epilog="Example: twinforge render --check")
@@ -153,8 +158,7 @@ def render(session: Session, *, recipes: tuple[str, ...], only_check: bool) -> N
             )
             return
         changed = rendering.write_rendered(workspace.root, rendered)
-    for path in changed:
-        session.show(f"wrote {path}")
+    _show_changed(session, workspace.root, changed)
     if not changed:
         session.show("nothing changed")
 
@@ -174,6 +178,11 @@ def _recipes(asked: tuple[str, ...], known: list[str]) -> list[str]:
             message = f"there is no recipe '{name}'{known_or_close(name, known)}"
             raise UsageError(message)
     return [name for name in known if not asked or name in asked]
+
+
+def _show_changed(session: Session, root: Path, paths: Sequence[str]) -> None:
+    for path in paths:
+        session.show(f"{'wrote' if (root / path).exists() else 'removed'} {path}")
 
 
 def _count(number: int, noun: str) -> str:

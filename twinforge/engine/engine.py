@@ -88,6 +88,8 @@ class Status:
     Attributes:
         reachable: Whether an engine answers at ``host``.
         host: Where one was looked for last.
+        chosen_by: What names that place, as words (a variable, a context); empty where nothing
+            does, and ``ensure_engine`` may start an engine of ours.
         refusal: Why none answers, empty where one does.
         version: Of the engine, empty where none answers.
         buildx: Of the CLI's plugin, empty where there is none.
@@ -101,6 +103,7 @@ class Status:
 
     reachable: bool
     host: str
+    chosen_by: str
     refusal: str
     version: str
     buildx: str
@@ -182,6 +185,7 @@ def engine_status(settings: Settings) -> Status:
     return Status(
         reachable=sighting.answers,
         host=sighting.endpoint.host,
+        chosen_by=sighting.endpoint.chosen_by,
         refusal=sighting.refusal,
         version=sighting.version,
         buildx=client.buildx if client else "",

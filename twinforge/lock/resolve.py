@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from twinforge.errors import LockError
 from twinforge.lock.apt import apt_packages
-from twinforge.lock.asked import twin_families
+from twinforge.lock.asked import asked_by, twin_families
 from twinforge.lock.checksum import inputs_checksum
 from twinforge.lock.locked import COMMON, DEVICE, RecipeLock, VariantLock, Wheel
 from twinforge.lock.parity import parity_problems
@@ -29,6 +32,7 @@ __all__ = [
     "Resolver",
     "Target",
     "Upgrade",
+    "lock_problems",
     "lock_recipe",
     "sibling_groups",
     "target_of",
@@ -159,14 +163,61 @@ def _grouped(found: Mapping[str, Sequence[Resolved]], slug: str) -> tuple[Wheel,
     )
 
 
+def lock_problems(recipe: Recipe, variants: Sequence[Variant], lock: RecipeLock) -> tuple[str, ...]:
+    """Return what a lock can't say of these variants, whatever its checksum says, as sentences.
+
+    A lock of our writing has none; one that was edited or merged by hand may. Whether its versions
+    are the ones that an index gives is not asked.
+
+    Args:
+        recipe: The recipe.
+        variants: All of its variants.
+        lock: The recipe's lock.
+    """
+    held = {one.slug: one for one in lock.variants}
+    wanted = [variant.slug for variant in variants]
+    problems = [f"it lacks the variant '{slug}'" for slug in wanted if slug not in held]
+    problems += [f"there is no variant '{slug}'" for slug in held if slug not in wanted]
+    if problems:
+        return tuple(problems)
+    for siblings in sibling_groups(variants):
+        for variant in siblings:
+            problems += _unmet(recipe, variant, held[variant.slug])
+        problems += _differences(recipe, siblings, [held[one.slug] for one in siblings])
+    return tuple(problems)
+
+
+def _unmet(recipe: Recipe, variant: Variant, lock: VariantLock) -> list[str]:
+    """Return the requirements of the recipe itself that a variant's wheels do not meet."""
+    versions = {wheel.name: wheel.version for wheel in lock.wheels}
+    problems = []
+    for asked in asked_by(recipe, [variant]):
+        requirement = Requirement(asked.text)
+        name = canonicalize_name(requirement.name)
+        if requirement.marker is not None or name in recipe.without:
+            continue  # whether it is wanted here is the resolver's to say
+        version = versions.get(name)
+        if version is None or not requirement.specifier.contains(version, prereleases=True):
+            found = f"has {name} {version}" if version else f"has no {name}"
+            problems.append(f"'{lock.slug}' {found}, which {asked} asks for")
+    return problems
+
+
 def _check(recipe: Recipe, siblings: Sequence[Variant], group: Sequence[VariantLock]) -> None:
-    held = [variant_recipe(recipe, variant).packages for variant in siblings]
-    # a twin that only some have, by an override, is nobody else's lack
-    shared = (package for package in held[0] if all(package in others for others in held))
-    twins = [package for package in shared if isinstance(package, Twin)]
-    problems = parity_problems(group, twins, recipe.parity_exempt)
+    problems = _differences(recipe, siblings, group)
     if problems:
         message = f"{recipe.place}: '{recipe.name}' has no parity: {'; '.join(problems)}"
         raise LockError(
             message, hint="allow the package by name, with a reason, under parity.exempt"
         )
+
+
+def _differences(
+    recipe: Recipe, siblings: Sequence[Variant], group: Sequence[VariantLock]
+) -> tuple[str, ...]:
+    """Return what keeps the locks of siblings from matching, as sentences."""
+    held = [variant_recipe(recipe, variant).packages for variant in siblings]
+    # a twin that only some have, by an override, is nobody else's lack
+    shared = (package for package in held[0] if all(package in others for others in held))
+    twins = [package for package in shared if isinstance(package, Twin)]
+    return parity_problems(group, twins, recipe.parity_exempt)

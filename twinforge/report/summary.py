@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from twinforge.report.tables import Cell, Column, Style, render_table
-from twinforge.report.text import human_bytes, human_seconds
+from twinforge.report.text import clean, human_bytes, human_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["BuildRow", "BuildSummary", "FailureRow", "render_summary", "shared_bytes"]
 
 _SHORT = 12
+_OUTPUT_LINES = 10
 _GOOD, _BAD = "green", "red"
 _NOT_RUN = "yellow"
 
@@ -59,6 +60,7 @@ class FailureRow:
         recipe: ``path:line`` of the recipe's line that it follows from; empty likewise.
         message: What happened.
         log: The log file, relative to the project.
+        output: The last lines that what failed has printed; may be empty.
     """
 
     variant: str
@@ -68,6 +70,7 @@ class FailureRow:
     recipe: str
     message: str
     log: str
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +118,13 @@ _FAILURE_COLUMNS = (
 
 
 def render_summary(summary: BuildSummary, *, style: Style = Style()) -> str:  # noqa: B008 - frozen
-    """Return the tables of a run: images, then failures, then what was skipped because of them."""
+    """Return the tables of a run: images, what failures printed, failures, and what they kept from it."""
     parts = []
     if summary.rows:
         rows = [_image_cells(row) for row in summary.rows]
         parts.append(render_table(rows, _COLUMNS, style=style))
     if summary.failures:
+        parts += [_output(row) for row in summary.failures if row.output]
         failed = [_failure_cells(row) for row in summary.failures]
         title = f"{len(summary.failures)} failed"
         parts.append(render_table(failed, _FAILURE_COLUMNS, title=title, style=style))
@@ -158,6 +162,12 @@ def _image_cells(row: BuildRow) -> list[str | Cell]:
         "-" if row.ping_s is None else human_seconds(row.ping_s),
         Cell(row.smoke, colour),
     ]
+
+
+def _output(row: FailureRow) -> str:
+    """Return the end of what was printed: the message has one line, which may not be the one."""
+    lines = clean(row.output).splitlines()[-_OUTPUT_LINES:]
+    return f"{row.variant} printed last:\n" + "".join(f"    {line}\n" for line in lines)
 
 
 def _failure_cells(row: FailureRow) -> list[str | Cell]:

@@ -9,7 +9,7 @@ from tests.unit.world import BASE, MOVED_BASE, wheel
 from twinforge.api import locking
 from twinforge.api.locking import check_locks, lock_recipes
 from twinforge.errors import StaleError
-from twinforge.lock.document import read_bases, read_recipe_lock, write_bases
+from twinforge.lock.document import read_bases, read_recipe_lock, write_bases, write_recipe_lock
 from twinforge.lock.locked import COMMON, BaseLock, RecipeLock, VariantLock
 from twinforge.lock.resolve import Upgrade
 from twinforge.model.recipe import AptPackage
@@ -79,6 +79,20 @@ def test_everything_that_is_stale_is_named_at_once(world: World) -> None:
         "the lock of 'words' is stale: its recipe or the matrix has changed"
     )
     assert caught.value.hint == "run `twinforge lock` and commit the result"
+
+
+def test_a_lock_that_was_edited_is_told_from_one_that_was_written(world: World) -> None:
+    lock = read_recipe_lock(world.root, "words")
+    assert lock is not None
+    first, *others = lock.variants
+    changed = replace(first, wheels=(replace(wheel("numpy", COMMON), sha256="0" * 64),))
+    write_recipe_lock(world.root, replace(lock, variants=(changed, *others)))
+    world.again()
+    with pytest.raises(
+        StaleError, match=r"'words' is not as it was written: 'numpy' 1\.0 is"
+    ) as it:
+        check_locks(world.workspace, ["words"])
+    assert it.value.hint == "run `twinforge lock` and commit the result"
 
 
 def test_what_decides_nothing_in_a_lock_does_not_make_it_stale(world: World) -> None:

@@ -9,6 +9,7 @@ import pytest
 from twinforge.api import pushing
 from twinforge.api.building import BuildOptions, build, plan
 from twinforge.api.checks import checks_digests
+from twinforge.api.destinations import named_registry
 from twinforge.api.pushing import PushOptions, plan_push, push
 from twinforge.build.ledger import Smoked
 from twinforge.errors import SmokeError, UsageError
@@ -157,6 +158,9 @@ def test_a_matrix_without_a_registry_needs_one_on_the_command_line(
     ready(world, CPU)
     with pytest.raises(UsageError, match=r"^matrix\.yaml names no registry$"):
         push(world.workspace, world.variants(CPU), PushOptions())
+    with pytest.raises(UsageError, match=r"^matrix\.yaml names no registry 'prod'$") as caught:
+        named_registry(world.workspace, "prod")
+    assert caught.value.hint == "add it under `registries:`"
     push(world.workspace, world.variants(CPU), PushOptions(registry="localhost:5000"))
     assert str(registry.targets[0].repository) == "localhost:5000/words"
 

@@ -45,7 +45,7 @@ def test_a_smoke_counts_while_its_checks_are_those_of_today(world: World) -> Non
 
 
 def test_a_failure_names_stage_lines_and_log_and_what_was_not_tried(world: World) -> None:
-    world.buildx.failing[CPU] = Failure("wheels-common", 12, LOCKED_APT, "no space left")
+    world.buildx.failing[CPU] = Failure("wheels-common", 12, LOCKED_APT, "a\nno space left")
     options = BuildOptions(jobs=1, fail_fast=True)
     done, outcomes = build(world.workspace, world.variants("words"), options)
     summary = summarise(world.workspace, done.nodes, built=outcomes)
@@ -59,6 +59,7 @@ def test_a_failure_names_stage_lines_and_log_and_what_was_not_tried(world: World
             recipe="recipes/words.yaml:1:9",
             message=f"{CPU} failed",
             log=f".twinforge/logs/words/{slug}.build.log",
+            output="a\nno space left",
         ),
     )
     assert summary.skipped == (CUDA,)

@@ -12,7 +12,7 @@ from twinforge import process
 from twinforge.build.buildkit import BuildSpec, Buildx, VariantFailedError, build_argv
 from twinforge.build.progress import Failure
 from twinforge.engine.engine import Engine
-from twinforge.errors import BuildError
+from twinforge.errors import BuildError, CommandError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -318,3 +318,18 @@ def test_what_the_builder_can_not_run_is_told_with_what_to_do(
     assert caught.value.hint.startswith("the builder runs no linux/arm64: install an emulator")
     argv = build_argv(spec, docker="docker", builder="", metadata=None)
     assert argv[argv.index("--platform") + 1] == "linux/arm64"
+
+
+def test_a_builder_that_is_not_there_is_wrong_usage_and_the_engine_s_own_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run(argv: list[str], **_: object) -> process.Completed:
+        raise CommandError(argv, 1, 'ERROR: no builder "x" found\n')
+
+    monkeypatch.setattr(process, "run", run)
+    with pytest.raises(
+        UsageError, match=r"^the builder 'x' can't be used: no builder \"x\" found$"
+    ):
+        Buildx(ENGINE, "x").driver()
+    with pytest.raises(CommandError):
+        Buildx(ENGINE).driver()

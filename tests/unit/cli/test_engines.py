@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 HOST = "unix:///engine.sock"
 
 
-def status_of(*, reachable: bool) -> Status:
+def status_of(*, reachable: bool, chosen_by: str = "") -> Status:
     return Status(
         reachable=reachable,
         host=HOST,
+        chosen_by=chosen_by,
         refusal="" if reachable else "connection refused",
         version="26.1" if reachable else "",
         buildx="0.13",
@@ -88,6 +89,17 @@ def test_a_status_is_json_for_a_machine_also_when_nothing_answers(
     shown = json.loads(ran.out)
     assert (shown["reachable"], shown["host"], shown["log"]) == (False, HOST, None)
     assert ran.err == f"error: no engine answers at {HOST}\nhint: run `twinforge engine ensure`\n"
+
+
+def test_where_an_engine_is_chosen_the_hint_is_not_the_verb_that_refuses_to_replace_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = status_of(reachable=False, chosen_by="DOCKER_HOST")
+    monkeypatch.setattr(engines, "engine_status", lambda _: dead)
+    assert run("engine", "status").err == (
+        f"error: no engine answers at {HOST}, which DOCKER_HOST names\n"
+        "hint: start that engine, or choose none and run `twinforge engine ensure`\n"
+    )
 
 
 @pytest.mark.parametrize(

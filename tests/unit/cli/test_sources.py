@@ -80,7 +80,11 @@ def test_stale_files_end_with_6_and_a_diff_and_are_written_by_name(run: Run, wor
     assert stale.status == 6
     assert "\n+      org.opencontainers.image.version=" in stale.err
     folder = "images/other/variants/cpu-debian12-py3.11"
-    assert run("render", "other").out == f"wrote {folder}/Dockerfile\nwrote {folder}/variant.json\n"
+    orphan = f"{folder}/extra.txt"
+    (world.root / orphan).touch()
+    assert run("render", "other").out == (
+        f"wrote {folder}/Dockerfile\nremoved {orphan}\nwrote {folder}/variant.json\n"
+    )
     assert run("render", "--check").status == 0
 
 
@@ -118,6 +122,13 @@ def test_what_a_lock_upgrades_is_what_was_named(  # noqa: PLR0913, PLR0917 - fix
     assert ran.out == "other: 1 change\n  numpy: 1.0 -> 2.0\n"
     (upgrade,) = asked
     assert (upgrade.everything, set(upgrade.packages)) == (everything, packages)
+
+
+def test_a_check_upgrades_nothing(run: Run, world: World) -> None:
+    assert len(world.variants()) == 3
+    ran = run("lock", "--check", "--upgrade")
+    assert ran.status == 2
+    assert ran.err.startswith("error: --check changes nothing, and --upgrade does\n")
 
 
 def test_a_package_that_no_lock_holds_is_not_upgraded(run: Run, world: World) -> None:

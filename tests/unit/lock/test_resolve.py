@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from tests.unit.lock.world import BOOST, PAIR, TWIN, Apt, World, groups, locked, versions
 from twinforge.lock.checksum import inputs_checksum
 from twinforge.lock.parity import parity_problems
-from twinforge.lock.resolve import Target, Upgrade, lock_recipe
+from twinforge.lock.resolve import Target, Upgrade, lock_problems, lock_recipe
 from twinforge.model.place import Place
 from twinforge.model.recipe import Exclusion, Twin
 
@@ -157,3 +157,47 @@ def test_another_cpu_architecture_is_resolved_for_itself_and_takes_the_same_vers
         "boost-cpu": "3.3",
         "numpy": "2.0",
     }
+
+
+def test_a_lock_of_our_writing_has_no_problems(
+    make_recipe: Recipes, make_variants: Variants
+) -> None:
+    recipe, variants = make_recipe("NumPy<2", TWIN), make_variants(PAIR, pythons=("3.12", "3.11"))
+    lock = locked(World(BOOST), recipe, variants)
+    assert lock_problems(recipe, variants, lock) == ()
+    marked = make_recipe("NumPy<2", "absent; python_version < '3'", TWIN)
+    assert lock_problems(marked, variants, lock) == ()
+
+
+def test_what_a_hand_broke_in_a_lock_is_named(
+    make_recipe: Recipes, make_variants: Variants
+) -> None:
+    recipe, variants = make_recipe("numpy<2", TWIN), make_variants(PAIR)
+    lock = locked(World(BOOST), recipe, variants)
+    cpu, cuda = lock.variants
+    gone = replace(cpu, wheels=tuple(one for one in cpu.wheels if one.name != "numpy"))
+    newer = replace(
+        cuda,
+        wheels=tuple(
+            replace(one, version="2.0") if one.name == "numpy" else one for one in cuda.wheels
+        ),
+    )
+    place = recipe.packages[0].place
+    assert lock_problems(recipe, variants, replace(lock, variants=(gone, newer))) == (
+        f"'cpu-py3.11' has no numpy, which 'numpy<2' ({place}) asks for",
+        f"'cu129-py3.11' has numpy 2.0, which 'numpy<2' ({place}) asks for",
+    )
+    assert lock_problems(recipe, variants, replace(lock, variants=(cpu, newer)))[-1] == (
+        "'numpy' is 1.1 in cpu-py3.11 and 2.0 in cu129-py3.11"
+    )
+
+
+def test_a_lock_holds_the_variants_that_there_are(
+    make_recipe: Recipes, make_variants: Variants
+) -> None:
+    recipe, variants = make_recipe("numpy"), make_variants(PAIR)
+    lock = locked(World(BOOST), recipe, variants)
+    assert lock_problems(recipe, variants[:1], lock) == ("there is no variant 'cu129-py3.11'",)
+    assert lock_problems(recipe, variants, replace(lock, variants=lock.variants[:1])) == (
+        "it lacks the variant 'cu129-py3.11'",
+    )

@@ -62,6 +62,19 @@ def test_a_failure_says_what_where_and_in_which_log() -> None:
     assert text.endswith("not tried after that: digits/gpu\n")
 
 
+def test_what_a_failure_printed_last_stands_before_the_table_that_ends_the_run() -> None:
+    failure = replace(FAILURE, output="one\n" * 20 + "\x1b[31mls: no such file\x1b[0m\nlater")
+    shown, table = render_summary(BuildSummary((), (failure,))).split("1 failed\n")
+    assert shown.splitlines() == [
+        "digits/cu129-py3.11-debian12 printed last:",
+        *(["    one"] * 8),
+        "    ls: no such file",
+        "    later",
+        "",
+    ]
+    assert "printed" not in table
+
+
 def test_nothing_to_tell_is_no_text() -> None:
     assert render_summary(BuildSummary(())) == ""
 
