@@ -133,12 +133,14 @@ def test_a_push_that_is_killed_is_gone_on_with_where_the_registry_keeps_what_cam
     with held(proxy, order) as child:
         child.kill()
     assert child.returncode == -signal.SIGKILL
+    (left,) = Path(order["folder"]).glob("push-*")
     (sent,) = layer_parts(proxy)
     assert HELD < sent < LAYER_BYTES
     pushed = push(order)
     size = check_arrived(server, order, pushed)
     assert layer_parts(proxy) == [sent, size - sent]
     assert begun(order) == []
+    assert not left.exists()
 
 
 def test_a_registry_that_has_dropped_the_upload_gets_the_layer_anew(
