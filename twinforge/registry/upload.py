@@ -14,14 +14,14 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import httpx
-
 from twinforge.errors import RegistryRefusedError
 from twinforge.registry.gather import StoppedError
 from twinforge.registry.retry import TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import httpx
 
     from twinforge.model.reference import Digest
     from twinforge.registry.session import Session
@@ -179,11 +179,10 @@ class BlobUpload:
             self._stopped = error
 
     def _finish(self) -> None:
-        finish = httpx.URL(self._session.url(self._location))
         try:
             done = self._session.send(
                 "PUT",
-                str(finish.copy_merge_params({"digest": str(self._digest)})),
+                self._session.url(self._location, digest=str(self._digest)),
                 scope=self._scope,
                 headers={"Content-Length": "0"},
                 accept=(HTTPStatus.CREATED, HTTPStatus.NO_CONTENT, *LOST),
