@@ -27,7 +27,7 @@ from twinforge.registry.uploads import Uploads
 if TYPE_CHECKING:
     from types import FrameType
 
-LAYER_BYTES = 40 << 20
+LAYER_BYTES = 28 << 20
 
 
 def run(order: dict[str, str]) -> Pushed:

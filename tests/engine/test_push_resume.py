@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.engine
 
 ROOT = Path(__file__).parents[2]
-HELD = 12 << 20
+HELD = 6 << 20
 """Where the registry stops reading: the process ends when it can send no more."""
 
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
