@@ -319,6 +319,8 @@ def faulty_registry(upstream: RegistryServer, *, bearer: bool = True) -> Iterato
     state = FaultyRegistry("", upstream, bearer)
     handler: Callable[..., BaseHTTPRequestHandler] = type("_Bound", (_Handler,), {"state": state})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    # What the kernel would take in while nothing is read has a bound that does not grow.
+    server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
     server.daemon_threads = True
     state.host = f"127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.05))

@@ -121,6 +121,10 @@ class AwsWorld:
         """Return a client of moto's S3."""
         return boto3.client("s3", region_name=REGION, endpoint_url=self.s3_url)
 
+    def sagemaker(self) -> Any:
+        """Return a client of the fake, for what others do there."""
+        return boto3.client("sagemaker", region_name=REGION, endpoint_url=self.wire.url)
+
     def put_model(self, address: str, files: dict[str, bytes] | None = None) -> None:
         """Put a model.tar.gz at an S3 address."""
         bucket, _, key = address.removeprefix("s3://").partition("/")

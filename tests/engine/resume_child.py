@@ -1,4 +1,4 @@
-"""A push of one large layer in a process of its own, to be ended in the middle of it.
+"""A push or promotion of one large layer in a process of its own, to be ended in the middle of it.
 
 ``python -m tests.engine.resume_child < order.json``; it says when it was told to stop, and stops as
 the program does.
@@ -16,28 +16,42 @@ from typing import TYPE_CHECKING
 
 from tests.tiny_images import TinyImages, push_item
 from twinforge.events import ignore
-from twinforge.model.reference import Reference
+from twinforge.model.reference import Digest, Reference
 from twinforge.registry.cache import BlobCache
 from twinforge.registry.credentials import Credentials
 from twinforge.registry.items import Pushed, Target
+from twinforge.registry.promote import Promotion, promote_to_all
 from twinforge.registry.push import push_to_all
 from twinforge.registry.uploads import Uploads
 
 if TYPE_CHECKING:
     from types import FrameType
 
-LAYER_BYTES = 40 << 20
+LAYER_BYTES = 28 << 20
 
 
-def push(order: dict[str, str]) -> Pushed:
-    """Push the image; the same one every time."""
+def run(order: dict[str, str]) -> Pushed:
+    """Push the image, the same one every time, or promote it to where it would be pushed.
+
+    An order that names a ``source`` is a promotion.
+    """
     folder, images = Path(order["folder"]), TinyImages()
     item = push_item(images.add(random.Random(7).randbytes(LAYER_BYTES)), "cpu")
     name = Reference(order.get("name") or order["host"], order["repository"])
     who = Credentials(order["username"], order["password"])
+    target = Target(name, who, order["host"])
+    if order.get("source"):
+        (pushed,) = promote_to_all(
+            [Promotion(item, Digest.parse(order["digest"]))],
+            Target(Reference.parse(order["source"]), who),
+            [target],
+            listener=ignore,
+            uploads=Uploads(folder / "uploads"),
+        )
+        return pushed
     (pushed,) = push_to_all(
         [item],
-        [Target(name, who, order["host"])],
+        [target],
         source=images,
         cache=BlobCache(folder / "blobs.json"),
         work_dir=folder,
@@ -56,6 +70,6 @@ def _stop(number: int, frame: FrameType | None) -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _stop)
     try:
-        push(json.load(sys.stdin))
+        run(json.load(sys.stdin))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -398,3 +398,38 @@ def test_a_model_that_sagemaker_does_not_take_is_refused_before_it_is_asked(
     assert ran.status == 2
     assert told in ran.err
     assert aws.fake.calls == []
+
+
+def test_an_endpoint_of_others_can_go_back_to_what_it_ran_before(aws: AwsWorld) -> None:
+    client = aws.sagemaker()
+    container = {"Image": f"{REPOSITORY}@{digest('9')}", "ModelDataUrl": MODEL}
+    client.create_model(ModelName="theirs", PrimaryContainer=container, ExecutionRoleArn=ROLE)
+    variant = {
+        "VariantName": "AllTraffic",
+        "ModelName": "theirs",
+        "InstanceType": "ml.m5.large",
+        "InitialInstanceCount": 1,
+    }
+    client.create_endpoint_config(EndpointConfigName="theirs", ProductionVariants=[variant])
+    client.create_endpoint(EndpointName="words", EndpointConfigName="theirs")
+    while client.describe_endpoint(EndpointName="words")["EndpointStatus"] == "Creating":
+        pass
+    ours = aws.deploy("--json").json
+    assert ours["previous"] == "theirs"
+    listed = aws.must("endpoint", "history", "words", "--json").json
+    assert [one["config"] for one in listed] == [ours["config"]]
+    assert aws.must("endpoint", "rollback", "words", *QUICK).out == "words: runs theirs\n"
+    assert aws.fake.endpoints["words"].config == "theirs"
+    assert aws.must("endpoint", "gc", "--min-age", "0", "--keep", "0", "--dry-run").out == (
+        "nothing to delete\n"
+    )
+
+
+def test_an_endpoint_on_its_way_is_not_rolled_back_and_says_where_it_goes(aws: AwsWorld) -> None:
+    assert aws.deploy().status == 0
+    aws.release("1.1.0", cpu="c")
+    on_its_way = aws.deploy("--no-wait", "--json").json["config"]
+    ran = aws.run("endpoint", "rollback", "words", "--dry-run")
+    assert ran.status == 1
+    assert f"the endpoint 'words' is Updating to '{on_its_way}'" in ran.err
+    assert "hint: wait until it has come to rest" in ran.err

@@ -1,4 +1,4 @@
-"""Pushes that end in the middle of a large layer, and what the next one sends."""
+"""Pushes and promotions that end in the middle of a large layer, and what the next one sends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.engine.resume_child import LAYER_BYTES, push
+from tests.engine.resume_child import LAYER_BYTES, run
 from tests.faulty_registry import FaultyRegistry, faulty_registry
 from tests.registry_server import RegistryServer, running_registry
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.engine
 
 ROOT = Path(__file__).parents[2]
-HELD = 12 << 20
+HELD = 6 << 20
 """Where the registry stops reading: the process ends when it can send no more."""
 
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
@@ -119,11 +119,33 @@ def test_a_push_that_is_told_to_stop_is_gone_on_with_in_the_middle_of_a_layer(
     assert HELD < sent < LAYER_BYTES
     (state,) = begun(order)
     assert state.parents[1].stat().st_mode & 0o077 == 0
-    pushed = push(order)
+    pushed = run(order)
     size = check_arrived(server, order, pushed)
     assert layer_parts(proxy) == [sent, size - sent]
     assert size - sent <= pushed.bytes_sent < size - sent + 1000
     assert begun(order) == []
+
+
+def test_a_promotion_that_is_told_to_stop_is_gone_on_with_in_the_middle_of_a_layer(
+    server: RegistryServer, proxy: FaultyRegistry, order: dict[str, str], tmp_path: Path
+) -> None:
+    staged = {**order, "host": server.host, "repository": "ml/staged"}
+    pushed = run(staged)
+    assert proxy.requests == []
+    order |= {"source": f"{server.host}/ml/staged", "digest": str(pushed.digest)}
+    with held(proxy, order) as child:
+        child.send_signal(signal.SIGTERM)
+        assert child.stdout is not None
+        assert child.stdout.readline() == "stopping\n"
+    assert child.returncode == 130
+    (sent,) = layer_parts(proxy)
+    assert HELD < sent < LAYER_BYTES
+    promoted = run(order)
+    assert promoted.digest == pushed.digest
+    size = check_arrived(server, order, promoted)
+    assert layer_parts(proxy) == [sent, size - sent]
+    assert size - sent <= promoted.bytes_sent < size - sent + 1000
+    assert list((tmp_path / "uploads").iterdir()) == []
 
 
 def test_a_push_that_is_killed_is_gone_on_with_where_the_registry_keeps_what_came(
@@ -133,12 +155,14 @@ def test_a_push_that_is_killed_is_gone_on_with_where_the_registry_keeps_what_cam
     with held(proxy, order) as child:
         child.kill()
     assert child.returncode == -signal.SIGKILL
+    (left,) = Path(order["folder"]).glob("push-*")
     (sent,) = layer_parts(proxy)
     assert HELD < sent < LAYER_BYTES
-    pushed = push(order)
+    pushed = run(order)
     size = check_arrived(server, order, pushed)
     assert layer_parts(proxy) == [sent, size - sent]
     assert begun(order) == []
+    assert not left.exists()
 
 
 def test_a_registry_that_has_dropped_the_upload_gets_the_layer_anew(
@@ -147,7 +171,7 @@ def test_a_registry_that_has_dropped_the_upload_gets_the_layer_anew(
     with held(proxy, order) as child:
         child.kill()
     assert len(begun(order)) == 1
-    pushed = push(order)
+    pushed = run(order)
     size = check_arrived(server, order, pushed)
     assert layer_parts(proxy)[-1] == size
     assert begun(order) == []
@@ -160,7 +184,7 @@ def test_what_was_kept_is_checked_by_its_digest_and_sent_anew_if_it_is_something
     with held(proxy, order) as child:
         child.kill()
     (sent,) = layer_parts(proxy)
-    pushed = push(order)
+    pushed = run(order)
     size = check_arrived(server, order, pushed)
     assert layer_parts(proxy) == [sent, size - sent, size]
     assert size <= pushed.bytes_sent < size + 1000
@@ -175,7 +199,7 @@ def test_ecr_drops_all_but_the_first_part_and_is_never_asked_to_go_on(
         child.kill()
     assert begun(order) == []
     proxy.requests.clear()
-    pushed = push(order)
+    pushed = run(order)
     size = check_arrived(server, order, pushed)
     assert layer_parts(proxy)[-1] == size
     assert not [one for one in proxy.requests if one[0] == "GET" and "/uploads/" in one[1]]

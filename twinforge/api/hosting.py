@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING
 
 from twinforge.api.choosing import select
 from twinforge.errors import ImpossibleError, UsageError
-from twinforge.sagemaker.deploy import Deployed, carry_out, move_endpoint
+from twinforge.sagemaker.deploy import Deployed, carry_out, move_endpoint, refuse_unless_ready
 from twinforge.sagemaker.deployment import Deployment, plan_deployment
 from twinforge.sagemaker.endpoint import EndpointState, find_endpoint, wait_for_rest
-from twinforge.sagemaker.history import Config, read_history, read_tags, rollback_target
+from twinforge.sagemaker.history import (
+    Config,
+    read_history,
+    read_previous,
+    read_tags,
+    rollback_target,
+)
 from twinforge.sagemaker.hosting import Hosting, Placement, parse_instance
 from twinforge.sagemaker.rollout import Rollout
 from twinforge.sagemaker.select import Wish, region_of
@@ -208,7 +214,7 @@ def rollback(
     Args:
         services: AWS.
         name: The endpoint's name.
-        to: A config that we made for it, or empty for the one that it ran before.
+        to: A config that we made for it or that it ran before, or empty for the one before.
         dry_run: Whether to only say which config it would be.
         listener: Told what goes on.
 
@@ -217,8 +223,11 @@ def rollback(
         DeployError: It is busy, or does not run the config afterwards.
     """
     state = status(services, name)
+    refuse_unless_ready(state)
     configs = read_history(services.sagemaker, name, current=state.config)
     marks = read_tags(services.sagemaker, state.arn)
+    if (before := read_previous(services.sagemaker, marks, configs)) is not None:
+        configs = (*configs, before)
     target = rollback_target(state, marks, configs, asked=to)
     if dry_run or (target.config == state.config and state.status == "InService"):
         return state, target.config

@@ -132,7 +132,7 @@ def write_note(  # noqa: PLR0913 - all that a note holds
 
 def inputs_of(workspace: Workspace, variants: Iterable[Variant]) -> list[str]:
     """Return the files and folders of the project that decide the images and what is asked of them."""
-    inputs = {"matrix.yaml", "recipes", "images"}
+    inputs = {"matrix.yaml", "recipes", "images", "compat"}
     for found in map(workspace.project.recipe_for, variants):
         inputs |= {found.program, found.template or "matrix.yaml"}
         inputs |= {path for case in found.smoke.invocations for path in (case.body, case.labels)}

@@ -112,7 +112,8 @@ class Watch:
             _NOTE,
             question.as_json,
             inputs=[*self._inputs, *(part.release for part in self._parts)],
-            images={item.reference_local: item.image_id for item in items.values()},
+            # By id: under which name the engine has them, a push does not care.
+            images={item.image_id: item.image_id for item in items.values()},
             answer={"rows": rows},
         )
 

@@ -26,6 +26,11 @@ _NEW_OBJECTS = 50_000
 
 Modules, schemas and data are kept till the end, and there is nothing in them to collect.
 """
+_UNUSED = "httpx._main"
+"""httpx's own command line, which takes longer to import than all the rest of httpx.
+
+It does without, as where what that needs is not installed.
+"""
 _NO_VERB = getattr(click.exceptions, "NoArgsIsHelpError", ())
 """What click raises for no verb since 8.2; before, it printed the help itself."""
 _EPILOG = """\b
@@ -118,6 +123,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the program and end the process with its exit status."""
     _end_as_interrupted()
     gc.set_threshold(_NEW_OBJECTS)
+    sys.modules.setdefault(_UNUSED, None)  # type: ignore[arg-type] # None: it can't be imported
     debug = "--debug" in (sys.argv if argv is None else argv)
     try:
         status = twinforge.main(

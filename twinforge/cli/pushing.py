@@ -64,7 +64,8 @@ def push(  # noqa: PLR0913 - the options of the command line
 ) -> None:
     """Push what was smoked, verify it in the registry, and record the release.
 
-    Aliases move last, after every variant is in and verified.
+    Aliases move last, after every variant is in and verified. What is there is not sent; a push that
+    was stopped or killed goes on where it was when it is run again.
     """
     if bool(username) != password_stdin:
         message = "--username and --password-stdin belong together"

@@ -177,7 +177,7 @@ def stop_job(session: Session, *, name: str, dry_run: bool, region: str, profile
     """Stop a training job: it gets SIGTERM, and 120 s to save its model."""
     services = connect(open_account(session.environ, region, profile))
     found = read_job(services.sagemaker, name)
-    if found.has_ended:
+    if found.status != "InProgress":
         session.show(f"{name}: {found.status} already")
         return
     if dry_run:

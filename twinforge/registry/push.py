@@ -6,11 +6,9 @@ on where it was.
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twinforge.errors import RegistryError
@@ -21,11 +19,13 @@ from twinforge.registry.gather import gather
 from twinforge.registry.look import check_names, look
 from twinforge.registry.oci import connect
 from twinforge.registry.publish import Publication, publish_all
+from twinforge.registry.scratch import scratch_folder
 from twinforge.registry.transfer import Transfer
 from twinforge.registry.upload import is_ecr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from twinforge.events import Listener
     from twinforge.registry.cache import BlobCache
@@ -85,7 +85,7 @@ def push_to_all(  # noqa: PLR0913 - what a push needs, all by keyword
     """
     check_names(items)
     with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="push-", dir=work_dir))
+        folder = stack.enter_context(scratch_folder(work_dir))
         asking = stack.enter_context(ThreadPoolExecutor(ASKING, thread_name_prefix="ask"))
         clients = [
             stack.enter_context(
@@ -126,7 +126,7 @@ def push_to_all(  # noqa: PLR0913 - what a push needs, all by keyword
                     layers=layers,
                     source=source,
                     cache=cache,
-                    work_dir=Path(folder),
+                    work_dir=folder,
                     progress=progress,
                     asking=asking,
                     jobs=jobs,

@@ -99,8 +99,12 @@ class Session:
         """Close all connections."""
         self._client.close()
 
-    def url(self, path: str) -> str:
+    def url(self, path: str, **query: str) -> str:
         """Return the address of a path; an absolute one is checked and returned as it is.
+
+        Args:
+            path: Below the registry's base, or an absolute address.
+            query: Parameters that are added to those that it has.
 
         Raises:
             RegistryRefusedError: It leads from TLS to plain HTTP on another machine.
@@ -110,7 +114,7 @@ class Session:
         if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.netloc)):
             message = f"the registry '{self._host}' leads to '{parts.scheme}://{parts.netloc}'"
             raise RegistryRefusedError(message, hint="plain HTTP is for loopback hosts only")
-        return url
+        return str(httpx.URL(url).copy_merge_params(query)) if query else url
 
     def send(  # noqa: PLR0913 - the parts of a request, all by keyword
         self,

@@ -14,14 +14,14 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import httpx
-
 from twinforge.errors import RegistryRefusedError
 from twinforge.registry.gather import StoppedError
 from twinforge.registry.retry import TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import httpx
 
     from twinforge.model.reference import Digest
     from twinforge.registry.session import Session
@@ -79,6 +79,7 @@ class BlobUpload:
         self._size = size
         self._chunks = chunks
         self._begun = begun
+        self._needs_length = begun is None
         self._resumes = resumes
         self._location = begun.location if begun else ""
         self._is_old = bool(self._location)
@@ -152,7 +153,7 @@ class BlobUpload:
     def _send(self, offset: int) -> None:
         headers = {"Content-Type": "application/octet-stream"}
         content = self._chunks(offset)
-        if self._begun is None:
+        if self._needs_length:
             headers["Content-Length"] = str(self._size - offset)
         else:
             content = self._until_stopped(content)
@@ -164,8 +165,14 @@ class BlobUpload:
             scope=self._scope,
             headers=headers,
             content=content,
-            accept=(HTTPStatus.ACCEPTED, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT, *LOST),
+            accept=(HTTPStatus.ACCEPTED, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT, *LOST)
+            + (() if self._needs_length else (HTTPStatus.LENGTH_REQUIRED,)),
         )
+        if sent.status_code == HTTPStatus.LENGTH_REQUIRED:
+            self._needs_length = True
+            self._lose()
+            message = f"the registry takes {self._digest} with its length only"
+            raise TransientError(message)
         self._check(sent)
         self._follow(sent)
         if self._stopped is not None:
@@ -179,11 +186,10 @@ class BlobUpload:
             self._stopped = error
 
     def _finish(self) -> None:
-        finish = httpx.URL(self._session.url(self._location))
         try:
             done = self._session.send(
                 "PUT",
-                str(finish.copy_merge_params({"digest": str(self._digest)})),
+                self._session.url(self._location, digest=str(self._digest)),
                 scope=self._scope,
                 headers={"Content-Length": "0"},
                 accept=(HTTPStatus.CREATED, HTTPStatus.NO_CONTENT, *LOST),

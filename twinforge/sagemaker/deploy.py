@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from twinforge.sagemaker.means import Means
 
-__all__ = ["Deployed", "carry_out", "move_endpoint", "prove"]
+__all__ = ["Deployed", "carry_out", "move_endpoint", "prove", "refuse_unless_ready"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def carry_out(plan: Deployment, means: Means, *, wait: bool = True) -> Deployed:
     already = before is not None and before.status == "InService" and previous == plan.config_name
     if not already and not is_under_way:
         if before is not None:
-            _refuse_unless_ready(before)
+            refuse_unless_ready(before)
         make_parts(plan, means)
         _send(means, plan.update if before is not None else plan.create, plan.config_name)
         if before is not None:
@@ -108,7 +108,7 @@ def move_endpoint(before: EndpointState, aim: Aim, means: Means) -> EndpointStat
         DeployError: The endpoint is busy or failed, or does not run the config afterwards.
         AwsError: AWS said no, or could not be used.
     """
-    _refuse_unless_ready(before)
+    refuse_unless_ready(before)
     names = {"EndpointName": before.name, "EndpointConfigName": aim.config}
     _send(means, Request("UpdateEndpoint", names), aim.config)
     _remember(means, before)
@@ -143,7 +143,12 @@ def _is_success_to_sagemaker(state: EndpointState, plan: Deployment, previous: s
     return state.status == "InService" and state.config == plan.config_name != previous
 
 
-def _refuse_unless_ready(state: EndpointState) -> None:
+def refuse_unless_ready(state: EndpointState) -> None:
+    """Refuse to set an endpoint in motion that moves already, or never will again.
+
+    Raises:
+        DeployError: It does.
+    """
     if state.is_moving:
         message = f"the endpoint '{state.name}' is {state.status} to '{state.target}'"
         raise DeployError(message, hint="wait until it has come to rest, then run this again")

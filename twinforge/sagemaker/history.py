@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from twinforge.sagemaker.aws import Service
     from twinforge.sagemaker.endpoint import EndpointState
 
-__all__ = ["Config", "read_history", "read_tags", "rollback_target"]
+__all__ = ["Config", "read_history", "read_previous", "read_tags", "rollback_target"]
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """An endpoint config that we made.
+    """An endpoint config: one that we made, or that ran before ours.
 
     Attributes:
         name: Its name.
-        endpoint: The endpoint that it was made for.
+        endpoint: The endpoint that it was made for; empty where others made it, as are the next two.
         recipe: The recipe whose images it names.
         slugs: The variants of the recipe.
         created: When it was made.
@@ -88,6 +88,22 @@ def read_history(service: Service, endpoint: str, *, current: str) -> tuple[Conf
     return tuple(found)
 
 
+def read_previous(
+    service: Service, marks: Mapping[str, str], history: Sequence[Config]
+) -> Config | None:
+    """Return the endpoint config before the last deployment, if others made it and it is still there.
+
+    Args:
+        service: SageMaker.
+        marks: The endpoint's tags.
+        history: The endpoint configs that we made for it.
+    """
+    name = marks.get(PREVIOUS_TAG, "")
+    if not name or name in {config.name for config in history}:
+        return None
+    return _config(service, name, {}, "")
+
+
 def rollback_target(
     state: EndpointState, marks: Mapping[str, str], history: Sequence[Config], *, asked: str = ""
 ) -> Aim:
@@ -99,7 +115,7 @@ def rollback_target(
     Args:
         state: The endpoint.
         marks: Its tags.
-        history: The endpoint configs that we made for it, newest first.
+        history: The endpoint configs that it can go to, newest first.
         asked: A config to go to, or empty for the one before.
 
     Raises:
@@ -148,7 +164,7 @@ def _config(service: Service, name: str, marks: Mapping[str, str], current: str)
     }
     return Config(
         name=name,
-        endpoint=marks[ENDPOINT_TAG],
+        endpoint=marks.get(ENDPOINT_TAG, ""),
         recipe=marks.get(RECIPE_TAG, ""),
         slugs=tuple(marks.get(VARIANTS_TAG, "").split()),
         created=described["CreationTime"],

@@ -104,7 +104,7 @@ def test_any_file_that_decides_the_answer_is_looked_at(
     "path",
     [
         *("recipes/new.yaml", "images/words/variants/new/Dockerfile", "program/new"),
-        *("program/lib/new", ".twinforge/moved.json"),
+        *("program/lib/new", ".twinforge/moved.json", "compat/frameworks.yaml"),
     ],
 )
 def test_a_new_file_is_seen(world: World, noted: BuildSummary, path: str) -> None:

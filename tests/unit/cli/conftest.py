@@ -76,7 +76,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     def inspect(argv: Sequence[str], **options: object) -> Completed:
         assert options["check"] is False
         assert argv[3:5] == ["image", "inspect"]
-        found = [made.images.tags.get(name, "") for name in argv[7:]]
+        named = {**made.images.tags, **{one: one for one in made.images.tags.values()}}
+        found = [named.get(name, "") for name in argv[7:]]
         return Completed(tuple(argv), 0 if all(found) else 1, "\n".join(found), "")
 
     monkeypatch.setattr(workspaces, "Workspace", open_workspace)

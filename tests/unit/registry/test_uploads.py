@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.unit.registry.conftest import sha256
+from twinforge.errors import RegistryRefusedError
 from twinforge.model.reference import Digest
 from twinforge.registry.credentials import Credentials
 from twinforge.registry.gather import StoppedError
@@ -121,6 +122,19 @@ def test_a_registry_that_can_t_go_on_gets_it_in_one_piece_of_known_length(
     (headers,) = patches(registry)
     assert headers["content-length"] == str(len(BLOB))
     assert not (tmp_path / "state").exists()
+
+
+def test_a_registry_that_wants_the_length_gets_it(registry: Any, uploads: Uploads) -> None:
+    registry.faults = [411]
+    registry.fault_at = lambda request: request.method == "PATCH"
+    with client(registry) as found:
+        assert found.upload_blob("ml/x", DIGEST, len(BLOB), pieces(), uploads) == len(BLOB)
+    first, second = patches(registry)
+    assert "content-length" not in first
+    assert second["content-length"] == str(len(BLOB))
+    registry.faults = [411] * 2
+    with client(registry) as found, pytest.raises(RegistryRefusedError, match="status 411"):
+        found.upload_blob("ml/y", DIGEST, len(BLOB), pieces(), uploads)
 
 
 def test_a_small_blob_is_not_remembered(registry: Any, tmp_path: Path) -> None:
