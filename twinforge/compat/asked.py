@@ -90,13 +90,18 @@ def _version_of(value: Any) -> tuple[int, ...]:
     return parts
 
 
-def with_stated_cudnn(domain: Domain, frameworks: Sequence[Domain], asked: str) -> Domain:
+@per_project
+def with_stated_cudnn(domain: Domain, frameworks: tuple[Domain, ...], asked: str) -> Domain:
     """Return the builds of cuDNN with those that only a framework names, where these are asked for.
 
-    That a framework was built for a CUDA release and a cuDNN says that the two go together.
+    That a framework was built for a CUDA release and a cuDNN says that the two go together. Of a
+    major that nothing else is known of, they are always among the builds.
     """
-    if not asked or any(is_cudnn(build, asked) for build in domain.values):
+    if any(is_cudnn(build, asked) for build in domain.values) and asked:
         return domain
+    majors = {
+        build.release.version.major for build in domain.values if isinstance(build, CudnnBuild)
+    }
     stated = {
         (build.cudnn, build.cuda): build.about["cudnn"]
         for builds in frameworks
@@ -110,7 +115,11 @@ def with_stated_cudnn(domain: Domain, frameworks: Sequence[Domain], asked: str) 
         )
         for (version, cuda), fact in stated.items()
     ]
-    matching = tuple(build for build in added if is_cudnn(build, asked))
+    matching = tuple(
+        build
+        for build in added
+        if (is_cudnn(build, asked) if asked else build.release.version.major not in majors)
+    )
     if not matching:
         return domain
     names = (name for builds in frameworks for name in builds.key)

@@ -59,8 +59,8 @@ def needs_cudnn(build: FrameworkBuild) -> bool:
 def judge_python(build: FrameworkBuild, python: str) -> Judgement:
     """Whether there is a wheel for a Python."""
     if python in build.pythons:
-        return FINE
-    if build.is_gone:
+        if not build.is_gone:
+            return FINE
         condition = f"the index has no wheel of {build}: bring one for Python {python} of your own"
         return Judgement(Verdict.CONDITIONAL, (build.about["is_gone"],), (condition,))
     if not build.pythons:

@@ -62,8 +62,14 @@ def _combinations(question: Question) -> Iterator[Combination]:
         held[tuple(found[name] for name in names)] = found
     works = posed.network.distinct(kept, Verdict.WORKS, names)
     held.update({tuple(found[name] for name in names): found for found in works})
+    told: set[tuple[object, ...]] = set()
     for found in held.values():
-        yield _combination(posed, found, names)
+        one = _combination(posed, found, names)
+        # wheels for two CPU architectures are two builds, and one answer where none is asked for
+        key = (one.choice.frameworks, one.choice.cuda, one.choice.cudnn, one.verdict)
+        if key not in told:
+            told.add(key)
+            yield one
 
 
 def _combination(posed: Posed, found: Mapping[str, int], names: list[str]) -> Combination:

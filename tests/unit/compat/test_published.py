@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from twinforge.compat.question import Question, Wanted
@@ -134,6 +136,8 @@ def test_each_row_of_tensorflow_s_tested_builds_works(row: tuple[str, ...]) -> N
 @pytest.mark.parametrize("row", rows(TENSORFLOW), ids=lambda row: row[0])
 def test_tensorflow_with_another_major_of_cuda_or_cudnn_is_impossible(row: tuple[str, ...]) -> None:
     name, _, cudnn, cuda = row
+    # what nobody asks about is found too: cuDNN 5.1 and 6 are in no table but this one
+    assert verdict(name, cuda=cuda) is Verdict.WORKS
     other_cuda = {"8": "9.0", "9": "10.0", "10": "11.2", "11": "12.3", "12": "11.8"}[
         cuda.partition(".")[0]
     ]
@@ -162,6 +166,8 @@ def test_a_row_whose_wheel_is_gone_works_on_the_condition_that_one_is_brought(
     assert answer.conditions == (
         f"the index has no wheel of onnxruntime-gpu=={version}: bring one for Python 3.6 of your own",
     )
+    newer = replace(asked, python="3.13")
+    assert resolve(newer, changes=0).verdict is Verdict.IMPOSSIBLE
     other = {"10": "11.8", "11": "12.4"}[cuda.partition(".")[0]]
     assert verdict(f"onnxruntime-gpu-{version}", cuda=other) is Verdict.IMPOSSIBLE
 
