@@ -8,6 +8,7 @@ import signal
 import sys
 import traceback
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -121,6 +122,7 @@ def twinforge(ctx: click.Context, *, project: str, quiet: bool, debug: bool) -> 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the program and end the process with its exit status."""
+    _open_streams()
     _end_as_interrupted()
     gc.set_threshold(_NEW_OBJECTS)
     sys.modules.setdefault(_UNUSED, None)  # type: ignore[arg-type] # None: it can't be imported
@@ -142,17 +144,16 @@ def main(argv: Sequence[str] | None = None) -> None:
             traceback.print_exc()
         _show(error)
         status = error.exit_status
-    except BrokenPipeError:
-        # Whoever read our output has gone; saying so would only raise again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read our output has gone; saying so would only raise again
+        _drop_output()
         status = 1
     except OSError as error:
-        if error.strerror is None or error.filename is None:
+        if error.strerror is None:  # no call of the system's: a fault of ours
             raise
         if debug:
             traceback.print_exc()
-        path = error.filename2 or error.filename  # of two, the one that was to be made
-        _show(TwinforgeError(f"'{path}': {error.strerror.lower()}"))
+        _show(_as_ours(error))
+        _flush_output()
         status = TwinforgeError.exit_status
     sys.exit(status if isinstance(status, int) else 0)
 
@@ -162,6 +163,32 @@ def _end_as_interrupted() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
             signal.signal(number, signal.default_int_handler)
+
+
+def _open_streams() -> None:
+    """Let a process that was started with a closed output write to nowhere: Python gives it None."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - till the end
+            setattr(sys, name, nowhere)
+
+
+def _as_ours(error: OSError) -> TwinforgeError:
+    path = error.filename2 or error.filename  # of two, the one that was to be made
+    reason = (error.strerror or "").lower()
+    return TwinforgeError(f"'{path}': {reason}" if path else reason)
+
+
+def _flush_output() -> None:
+    """Flush, or drop what can't be written: Python would try again and end with a status of its own."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_output()
+
+
+def _drop_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _show(error: TwinforgeError) -> None:

@@ -4,6 +4,8 @@ import errno
 import inspect
 import re
 import signal
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -26,7 +28,6 @@ from twinforge.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.unit.cli.conftest import Run
     from tests.unit.world import World
@@ -120,6 +121,24 @@ def test_a_file_that_can_not_be_read_or_written_is_named(
     ran = run("check")
     assert (ran.status, ran.err) == (1, "error: '/some/file': permission denied\n")
     assert run("--debug", "check").err.startswith("Traceback")
+
+
+def test_an_output_that_is_full_is_an_error_and_no_traceback(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        ran = run("schema", "recipe")
+    assert (ran.status, ran.err) == (1, "error: no space left on device\n")
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_an_output_that_is_closed_is_written_to_nobody(
+    run: Run, world: World, monkeypatch: pytest.MonkeyPatch, stream: str
+) -> None:
+    assert len(world.variants()) == 3
+    monkeypatch.setattr(sys, stream, None)
+    assert run("matrix").status == 0
 
 
 def test_only_debug_shows_a_traceback(
