@@ -60,19 +60,25 @@ class Table:
             found = self._known[pair] = self._judge(self._left[left], self._right[right])
         return found
 
-    def row(self, worst: Verdict, left: int, among: int) -> int:
-        """Return which values on the right are not worse than this with one on the left."""
-        kept = self._rows.setdefault(left, [0, 0, 0, 0])
-        for right in bits(among & ~kept[-1]):
-            _note(kept, right, self.judge(left, right).verdict.rank)
-        return kept[worst.rank] & among
+    def row(self, rank: int, left: int, among: int) -> int:
+        """Return which values on the right are of this rank or better with one on the left."""
+        kept = self._rows.get(left)
+        if kept is None:
+            kept = self._rows[left] = [0, 0, 0, 0]
+        if among & ~kept[-1]:
+            for right in bits(among & ~kept[-1]):
+                _note(kept, right, self.judge(left, right).verdict.rank)
+        return kept[rank] & among
 
-    def column(self, worst: Verdict, right: int, among: int) -> int:
-        """Return which values on the left are not worse than this with one on the right."""
-        kept = self._columns.setdefault(right, [0, 0, 0, 0])
-        for left in bits(among & ~kept[-1]):
-            _note(kept, left, self.judge(left, right).verdict.rank)
-        return kept[worst.rank] & among
+    def column(self, rank: int, right: int, among: int) -> int:
+        """Return which values on the left are of this rank or better with one on the right."""
+        kept = self._columns.get(right)
+        if kept is None:
+            kept = self._columns[right] = [0, 0, 0, 0]
+        if among & ~kept[-1]:
+            for left in bits(among & ~kept[-1]):
+                _note(kept, left, self.judge(left, right).verdict.rank)
+        return kept[rank] & among
 
 
 def _note(kept: list[int], position: int, rank: int) -> None:
@@ -261,7 +267,7 @@ class Network:
             yield state
             return
         name, *rest = several
-        touching = [one for one in rules.relations if name in {one.left, one.right}]
+        touching = [one for one in rules.relations if name in (one.left, one.right)]
         for value in self._order(name, state, rules):
             tried = {**state, name: 1 << value}
             if _propagated(tried, rules, touching):
@@ -311,44 +317,51 @@ def _propagated(state: dict[str, int], rules: _Rules, first: Sequence[Relation])
     queue = sorted(
         first, key=lambda one: -state[one.left].bit_count() * state[one.right].bit_count()
     )
+    waiting = set(map(id, queue))
     while queue:
         relation = queue.pop()
+        waiting.discard(id(relation))
         left, right = state[relation.left], state[relation.right]
-        new_left, new_right = _revised(relation.table, left, right, rules.worst_of(relation))
+        new_left, new_right = _revised(relation.table, left, right, rules.worst_of(relation).rank)
         if not new_left or not new_right:
             return False
-        changed = set()
+        changed = []
         if new_left != left:
             state[relation.left] = new_left
-            changed.add(relation.left)
+            changed.append(relation.left)
         if new_right != right:
             state[relation.right] = new_right
-            changed.add(relation.right)
+            changed.append(relation.right)
         if changed:
-            queue += [
-                other
-                for other in rules.relations
-                if other is not relation
-                and other not in queue
-                and not changed.isdisjoint((other.left, other.right))
-            ]
+            for other in rules.relations:
+                if (
+                    (other.left in changed or other.right in changed)
+                    and other is not relation
+                    and id(other) not in waiting
+                ):
+                    queue.append(other)
+                    waiting.add(id(other))
     return True
 
 
-def _revised(table: Table, left: int, right: int, worst: Verdict) -> tuple[int, int]:
+def _revised(table: Table, left: int, right: int, rank: int) -> tuple[int, int]:
     """Return both domains without the values that have no partner; walks over the smaller."""
+    # bits() is spelt out here: this loop is where the time goes
+    kept, partners = 0, 0
     if left.bit_count() <= right.bit_count():
-        kept, partners = 0, 0
-        for value in bits(left):
-            row = table.row(worst, value, right)
+        while left:
+            low = left & -left
+            left ^= low
+            row = table.row(rank, low.bit_length() - 1, right)
             if row:
-                kept |= 1 << value
+                kept |= low
                 partners |= row
         return kept, partners
-    kept, partners = 0, 0
-    for value in bits(right):
-        column = table.column(worst, value, left)
+    while right:
+        low = right & -right
+        right ^= low
+        column = table.column(rank, low.bit_length() - 1, left)
         if column:
-            kept |= 1 << value
+            kept |= low
             partners |= column
     return partners, kept
