@@ -221,7 +221,7 @@ def show_where(where: Where) -> str:
     for step in where:
         if isinstance(step, int):
             parts.append(f"[{step}]")
-        elif re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", step):
+        elif len(step) <= _SHOWN_CHARACTERS and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", step):
             parts.append(f".{step}" if parts else step)
         else:
             shown = step if len(step) <= _SHOWN_CHARACTERS else f"{step[:_SHOWN_CHARACTERS]}..."

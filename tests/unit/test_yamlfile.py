@@ -203,6 +203,7 @@ def test_a_shown_value_is_one_short_line_without_credentials() -> None:
 def test_a_shown_path_quotes_what_is_no_word() -> None:
     assert show_where(("a", 0, "b-c", "", "d\n")) == 'a[0].b-c[""]["d\\n"]'
     assert show_where(("x y",)) == '["x y"]'
+    assert show_where(("k" * 81,)) == f'["{"k" * 80}..."]'
 
 
 @settings(deadline=None)

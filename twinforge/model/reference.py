@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Self
 
+from twinforge.yamlfile import show_value
+
 __all__ = ["TAG", "Digest", "Reference"]
 
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
@@ -38,7 +40,7 @@ class Digest:
         """
         algorithm, colon, digits = text.partition(":")
         if not colon or algorithm != "sha256" or not _HEX.fullmatch(digits):
-            message = f"'{text}' is not a digest (sha256: and 64 hexadecimal digits)"
+            message = f"{show_value(text)} is not a digest (sha256: and 64 hexadecimal digits)"
             raise ValueError(message)
         return cls(digits)
 
@@ -81,14 +83,14 @@ class Reference:
         if slash and ("." in first or ":" in first or first == "localhost"):
             host, rest = first, remainder
             if not _HOST.fullmatch(host):
-                message = f"'{host}' is not the host of a registry"
+                message = f"{show_value(host)} is not the host of a registry"
                 raise ValueError(message)
         repository, colon, tag = rest.partition(":")
         if not _REPOSITORY.fullmatch(repository):
-            message = f"'{repository}' is not the name of a repository (lower-case, [a-z0-9._-/])"
+            message = f"{show_value(repository)} is not the name of a repository (lower-case, [a-z0-9._-/])"
             raise ValueError(message)
         if colon and not TAG.fullmatch(tag):
-            message = f"'{tag}' is not a tag ([A-Za-z0-9_][A-Za-z0-9._-]{{0,127}})"
+            message = f"{show_value(tag)} is not a tag ([A-Za-z0-9_][A-Za-z0-9._-]{{0,127}})"
             raise ValueError(message)
         return cls(host, repository, tag, digest)
 

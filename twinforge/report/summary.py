@@ -124,7 +124,8 @@ def render_summary(summary: BuildSummary, *, style: Style = Style()) -> str:  # 
         rows = [_image_cells(row) for row in summary.rows]
         parts.append(render_table(rows, _COLUMNS, style=style))
     if summary.failures:
-        parts += [_output(row) for row in summary.failures if row.output]
+        # one line alone stands in the message
+        parts += [_output(row) for row in summary.failures if "\n" in row.output.strip()]
         failed = [_failure_cells(row) for row in summary.failures]
         title = f"{len(summary.failures)} failed"
         parts.append(render_table(failed, _FAILURE_COLUMNS, title=title, style=style))
@@ -165,7 +166,7 @@ def _image_cells(row: BuildRow) -> list[str | Cell]:
 
 
 def _output(row: FailureRow) -> str:
-    """Return the end of what was printed: the message has one line, which may not be the one."""
+    """Return the end of what was printed: the message's line may not be the one that tells."""
     lines = clean(row.output).splitlines()[-_OUTPUT_LINES:]
     return f"{row.variant} printed last:\n" + "".join(f"    {line}\n" for line in lines)
 

@@ -60,6 +60,14 @@ def test_what_is_no_reference_is_refused(text: str) -> None:
         Reference.parse(text)
 
 
+@pytest.mark.parametrize("text", ["a:{}", "a@{}", "A{}", "bad_host.com{}/a"])
+def test_a_refusal_is_one_short_line_whatever_was_given(text: str) -> None:
+    with pytest.raises(ValueError, match="is not") as caught:
+        Reference.parse(text.format("\x1b" * 5000))
+    assert len(str(caught.value)) < 500
+    assert str(caught.value).isprintable()
+
+
 def test_a_digest_is_shown_short_as_docker_does() -> None:
     digest = Digest.parse(f"sha256:{HEX}")
     assert digest.short == HEX[:12]

@@ -73,6 +73,8 @@ def test_what_a_failure_printed_last_stands_before_the_table_that_ends_the_run()
         "",
     ]
     assert "printed" not in table
+    single = replace(FAILURE, output="one\n")
+    assert "printed" not in render_summary(BuildSummary((), (single,)))
 
 
 def test_nothing_to_tell_is_no_text() -> None:
