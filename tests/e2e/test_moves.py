@@ -18,6 +18,14 @@ BASES = "images/bases.lock.json"
 NO_BASE = f"sha256:{'0' * 64}"  # the same in every run, so that the cache learns what it leads to
 
 
+@pytest.fixture
+def tiny(tiny: Project) -> Project:
+    """Lock anew: what the committed lock names may have moved since, too."""
+    tiny.must("lock", "--upgrade")
+    tiny.must("render")
+    return tiny
+
+
 def key_of(project: Project) -> str:
     (node,) = project.json("plan", VARIANT)
     return str(node["key"])
