@@ -63,9 +63,10 @@ class Start(Scenario):
         return {"time": self._seconds("ping", "serve")}
 
     def peer(self, number: int) -> Sample:
-        """Import the predictor, and nothing of the runtime."""
+        """Import the predictor, and nothing of the runtime; end without Python's tidying up."""
         del number
-        return {"time": self._seconds("end", "python", "/program/predictor.py")}
+        imports = "import os, sys; sys.path[0] = '/program'; import predictor; os._exit(0)"
+        return {"time": self._seconds("end", "python", "-c", imports)}
 
     def _seconds(self, *arguments: str) -> float:
         probe = f"{self.bench.root / 'benchmarks/starting.py'}:/starting.py:ro"
