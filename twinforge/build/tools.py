@@ -12,6 +12,7 @@ import shutil
 import sys
 import tarfile
 import tempfile
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 _MODE = 0o755
 
 
+@cache  # asked for each variant
 def uv_version() -> str:
     """Return the version of uv that builds use."""
     return version("uv")
