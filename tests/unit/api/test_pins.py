@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def lock_wheel(world: World, name: str, version: str) -> None:
-    """Put a wheel into the locks of the variants with CUDA, or of all of them."""
+    """Put a wheel into the lock of every variant."""
     lock = world.workspace.lock_of("words")
     assert lock is not None
     more = replace(wheel(name, DEVICE), version=version)
