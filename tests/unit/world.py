@@ -93,6 +93,7 @@ class FakeBuildx:
     turn: threading.Lock | None = None
     leads: bool = False
     turns: list[bool] = field(default_factory=list)
+    leaders: list[str] = field(default_factory=list)
     meeting: threading.Barrier | None = None  # of builds that run side by side
     met: list[str] = field(default_factory=list)
 
@@ -112,6 +113,8 @@ class FakeBuildx:
         with self.lock:
             self.specs.append(spec)
             self.turns.append(self.turn is not None)
+            if self.leads:
+                self.leaders.append(spec.name)
             self.dockerfiles.append(dockerfile)
         if self.meeting is not None:
             with suppress(threading.BrokenBarrierError):

@@ -114,11 +114,14 @@ def test_a_second_build_builds_nothing(world: World) -> None:
 def test_after_a_change_of_the_program_each_variant_is_asked_for_once(world: World) -> None:
     build(world.workspace, world.variants(), BuildOptions(jobs=3))
     assert world.buildx.turns == [True] * 3, "side by side: into the cache first, then in turn"
+    assert world.buildx.leaders == [world.variants()[0].id]
     world.buildx.turns.clear()
+    world.buildx.leaders.clear()
     world.edit("program/serve", "#!/bin/sh\n", "#!/bin/sh\nexit 0\n")
     world.buildx.meeting = threading.Barrier(2)
     build(world.workspace, world.variants(), BuildOptions(jobs=3))
     assert world.buildx.turns == [False] * 3
+    assert world.buildx.leaders == []
     assert world.buildx.met == [], "one after another"
 
 

@@ -118,6 +118,26 @@ def test_side_by_side_an_image_is_made_first_and_taken_over_in_its_turn(
     assert second[second.index("--tag") + 1] == SPEC.tags[0]
 
 
+def test_who_leads_has_its_turn_from_the_start_and_is_one_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    turn = threading.Lock()
+    held: list[bool] = []
+    child = Child(metadata={"containerimage.config.digest": "sha256:1"})
+
+    def stream(argv: list[str], **options: Any) -> int:
+        held.append(turn.locked())
+        assert "--load" in argv
+        return child(argv, **options)
+
+    monkeypatch.setattr(process, "stream", stream)
+    Buildx(ENGINE, turn=turn, leads=True).build(
+        SPEC, log=lambda _: None, on_step=lambda *_: None, cancelled=threading.Event()
+    )
+    assert held == [True]
+    assert not turn.locked()
+
+
 def test_what_fails_to_build_takes_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     turn = threading.Lock()
     monkeypatch.setattr(process, "stream", Child(status=1))
