@@ -279,7 +279,7 @@ def _packages(
             names = {kind: part.twin[kind] for kind in ("cpu", "cuda")}
             yield index, Twin(names, part.version, place), part.when
         elif isinstance(part, ConditionalPart):
-            yield index, Package(Requirement(part.package), place), part.when
+            yield index, Package(Requirement(part.package), place, part.index), part.when
         else:
             yield index, Package(Requirement(part), place), ""
 
