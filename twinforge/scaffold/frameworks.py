@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["FRAMEWORKS", "Framework"]
 
@@ -16,7 +20,9 @@ class Framework:
         name: As on the command line.
         what: What the program is, for the recipe's description.
         packages: The items of ``python.packages``, as YAML.
-        more: Further keys of the recipe, as YAML lines.
+        builds: More such items by kind of accelerator, where there is one of the kind.
+        note: What to know before its first lock, by kind of accelerator as ``builds``.
+        more: Further keys of a recipe with both kinds, as YAML lines.
         system: Debian packages.
         env: Variables of the image.
         cuda: The CUDA version of a new matrix's second accelerator, or empty for none.
@@ -26,6 +32,8 @@ class Framework:
     name: str
     what: str
     packages: tuple[str, ...] = ()
+    builds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    note: Mapping[str, str] = field(default_factory=dict)
     more: tuple[str, ...] = ()
     system: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
@@ -65,14 +73,22 @@ _ALL = (
     Framework(
         "torch",
         "a small network in PyTorch",
-        (
-            "numpy",
-            "# the default index has the build for CUDA 12.8, and PyTorch's own the one for CPUs",
-            "{package: torch==2.10.0, when: kind == cuda}",
-            "package: torch==2.10.0+cpu",
-            "  when: kind == cpu",
-            "  index: https://download.pytorch.org/whl/cpu # or a mirror of it",
-        ),
+        ("numpy",),
+        builds={
+            "cuda": (
+                "package: torch==2.10.0 # the default index has the build for CUDA 12.8",
+                "  when: kind == cuda",
+            ),
+            "cpu": (
+                "package: torch==2.10.0+cpu",
+                "  when: kind == cpu",
+                "  index: https://download.pytorch.org/whl/cpu # or a mirror of it",
+            ),
+        },
+        note={
+            "cpu": "lock asks PyTorch's own index for the build for CPUs; where that is out of reach, "
+            "it says how to go on"
+        },
         more=(
             "parity:",
             '  exempt: {torch: "one version; the build for CPUs is marked in it, as +cpu"}',

@@ -231,6 +231,12 @@ def test_a_test_of_pytorch_s_own_may_be_broken_and_no_other_program_of_it() -> N
     assert len(missing({f"{SITE}/torch/bin/torch_shm_manager": needs})) == 3
 
 
+def test_a_plugin_of_triton_finds_triton_loaded() -> None:
+    needs = Elf(needed=["libtriton.so"])
+    assert closure({f"{SITE}/triton/plugins/libMLIRDialectPlugin.so": needs}).missing == ()
+    assert len(missing({f"{SITE}/triton/_C/libproton.so": needs})) == 1
+
+
 def tensorflow(*without: str) -> Files:
     names = {
         "cuda_runtime": "libcudart.so.12",

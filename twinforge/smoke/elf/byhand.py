@@ -117,6 +117,12 @@ OPTIONAL = (
         Optional("*/torch/bin/test_*", needs, _TESTS, _TESTS_SOURCE)
         for needs in ("libc10.so", "libtorch.so", "libtorch_cpu.so")
     ),
+    Optional(
+        "*/triton/plugins/*",
+        "libtriton.so",
+        "a plugin of Triton, which opens those that TRITON_PLUGIN_PATHS names and is there by then",
+        "read of triton 3.7.1 on 2026-11-29: _C/libtriton.so asks for that variable",
+    ),
     *(
         Optional("*/libcufile_rdma.so.*", needs, _CUFILE, _CUFILE_SOURCE)
         for needs in ("libibverbs.so.*", "libmlx5.so.*", "librdmacm.so.*")
