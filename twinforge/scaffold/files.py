@@ -36,6 +36,8 @@ _CODE = {
 }
 _SHARED = ("rows.py", "settings.py")
 _SERVER = "gunicorn"
+_WORKERS = {"program": "WORKERS", "runtime": "TWINFORGE_WORKERS"}
+"""What says how many processes serve: to the gunicorn.conf.py of the templates, and to the runtime."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +144,9 @@ def _recipe(name: str, framework: Framework, style: Style, chosen: Chosen) -> st
             f"  predictor: {code}/predictor.py",
             f"  trainer: {code}/trainer.py",
         ]
-    if framework.env:
-        pairs = ", ".join(f'{key}: "{value}"' for key, value in framework.env)
+    env = [*framework.env, *([(_WORKERS[style], "1")] if framework.is_one_process else [])]
+    if env:
+        pairs = ", ".join(f'{key}: "{value}"' for key, value in env)
         lines.append(f"env: {{{pairs}}}")
     smoke = _text(_TEMPLATES, "smoke.yaml.tmpl").replace("<<name>>", name)
     lines.append(smoke.replace("<<startup>>", str(framework.startup_s)).rstrip())

@@ -25,6 +25,8 @@ class Framework:
         more: Further keys of a recipe with both kinds, as YAML lines.
         system: Debian packages.
         env: Variables of the image.
+        is_one_process: Whether one process serves: a framework that uses every CPU by itself would
+            hold a copy of itself in each process more.
         cuda: The CUDA version of a new matrix's second accelerator, or empty for none.
         startup_s: How long a container may take until it answers.
     """
@@ -37,12 +39,11 @@ class Framework:
     more: tuple[str, ...] = ()
     system: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
+    is_one_process: bool = False
     cuda: str = ""
     startup_s: int = 30
 
 
-_ONE_PROCESS = ("WORKERS", "1")
-"""A framework that uses every CPU by itself would hold a copy of itself in each process more."""
 _ONE_THREAD = ("OMP_NUM_THREADS", "1")
 
 _ALL = (
@@ -66,7 +67,8 @@ _ALL = (
             "keras",
             '{twin: {cpu: tensorflow-cpu, cuda: "tensorflow[and-cuda]"}, version: ~=2.21.0}',
         ),
-        env=(("KERAS_BACKEND", "tensorflow"), ("TF_CPP_MIN_LOG_LEVEL", "1"), _ONE_PROCESS),
+        env=(("KERAS_BACKEND", "tensorflow"), ("TF_CPP_MIN_LOG_LEVEL", "1")),
+        is_one_process=True,
         cuda="12.9",
         startup_s=120,
     ),
@@ -95,7 +97,7 @@ _ALL = (
             "# Where that index is out of reach, this line makes the images for GPUs without the others:",
             "# shelved: [{when: kind == cpu, reason: PyTorch's own index is out of reach}]",
         ),
-        env=(_ONE_PROCESS,),
+        is_one_process=True,
         cuda="12.8",
         startup_s=60,
     ),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import runpy
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 
 from twinforge.api.scaffolding import plan_new
 from twinforge.errors import UsageError
+from twinforge.runtime.machine import Machine
+from twinforge.runtime.settings import read_settings
 from twinforge.scaffold.accelerators import new_accelerators
 from twinforge.scaffold.files import check_name, matrix_files, recipe_files
 from twinforge.scaffold.frameworks import FRAMEWORKS
@@ -51,6 +54,19 @@ def test_the_runtime_has_a_predictor_and_a_trainer_and_no_programs() -> None:
         "trainer": "images/irises/program/trainer.py",
     }
     assert "gunicorn" not in recipe["python"]["packages"]
+
+
+@pytest.mark.parametrize("framework", ["keras", "torch"])
+def test_what_uses_every_cpu_is_served_by_one_process_in_both_styles(framework: str) -> None:
+    own = by_path(new_files("irises", framework))
+    read = re.compile(rb'workers = .*environ\.get\("(\w+)"\)')
+    (name,) = read.findall(own["images/irises/program/gunicorn.conf.py"])
+    assert yaml.safe_load(own["recipes/irises.yaml"])["env"][name.decode()] == "1"
+    env = yaml.safe_load(by_path(new_files("irises", framework, "runtime"))["recipes/irises.yaml"])
+    assert (
+        read_settings(env["env"], Machine(cores=8, memory_bytes=0, gpus=0, full_cores=8)).workers
+        == 1
+    )
 
 
 @pytest.mark.parametrize("style", STYLES)
