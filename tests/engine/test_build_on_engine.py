@@ -1,4 +1,7 @@
-"""Rendered and hand-written Dockerfiles, built by a real BuildKit; nothing here needs a network."""
+"""Rendered and hand-written Dockerfiles, built by a real BuildKit.
+
+Nothing here needs a network but for the Debian packages at the end.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from twinforge import process
+from twinforge.build.apt import ContainerApt
 from twinforge.build.buildkit import BuildSpec, Buildx, VariantFailedError
 from twinforge.build.program import read_program, stage_context, stage_program
 from twinforge.build.tools import make_uv_context
 from twinforge.engine.images import Images
-from twinforge.lock.locked import BaseLock, VariantLock
+from twinforge.events import ignore
+from twinforge.lock.locked import BaseLock, Deb, VariantLock
 from twinforge.model.matrix import Accelerator, Base, Bootstrap
 from twinforge.model.place import Place
-from twinforge.model.recipe import Recipe, Smoke, SystemPackages
+from twinforge.model.recipe import AptPackage, Recipe, Smoke, SystemPackages
 from twinforge.model.variant import Variant
 from twinforge.render.dockerfile import EPOCH, base_name, render_files
 
@@ -78,15 +83,18 @@ class Bench:
     engine: Engine
     images: Images
     contexts: dict[str, str]
+    program: Path
     tags: list[str] = field(default_factory=list)
 
-    def spec(
+    def spec(  # noqa: PLR0913 - the parts of one, by keyword
         self,
         dockerfile: str,
+        debs: str = "",
         *,
         contexts: dict[str, str] | None = None,
         secrets: dict[str, Path] | None = None,
         labels: dict[str, str] | None = None,
+        program: Path | None = None,
     ) -> BuildSpec:
         """Return what builds a Dockerfile under a tag of its own."""
         tag = f"twinforge-test/build:{uuid.uuid4().hex}"
@@ -94,7 +102,11 @@ class Bench:
         name = f"context-{len(self.tags)}"
         return BuildSpec(
             name="tiny/cpu",
-            folder=stage_context({"Dockerfile": dockerfile}, self.folder / name),
+            folder=stage_context(
+                {"Dockerfile": dockerfile, "debs.txt": debs},
+                self.folder / name,
+                program=program or self.program,
+            ),
             contexts={**self.contexts, **(contexts or {})},
             secrets=secrets or {},
             labels=labels or {},
@@ -143,10 +155,9 @@ def bench(engine: Engine, base_image: str, cache_dir: Path, tmp_path: Path) -> I
     with Images(engine) as images:
         contexts = {
             base_name(VARIANT, None): f"docker-image://{base_image}",
-            "program": str(staged),
             "uv": make_uv_context(cache_dir, images, driver="docker", env=dict(os.environ)),
         }
-        bench = Bench(tmp_path, engine, images, contexts)
+        bench = Bench(tmp_path, engine, images, contexts, staged)
         try:
             yield bench
         finally:
@@ -193,7 +204,7 @@ def test_a_program_with_other_files_of_the_same_sizes_is_the_one_in_the_image(
         (program / "train").write_text(f"#!/bin/sh\necho {word}\n", "utf-8")
         (program / "train").chmod(0o755)
         staged = stage_program(program, read_program(program), bench.folder / f"staged-{word}")
-        spec = bench.spec(render(), contexts={"program": str(staged)})
+        spec = bench.spec(render(), program=staged)
         spec = replace(spec, folder=spec.folder.rename(program / "cpu-py3.11-debian12"))
         bench.build(spec)
         status, output = bench.images.run_command(spec.tags[0], ["train"])
@@ -321,3 +332,33 @@ def run(bench: Bench, image: str, script: str) -> tuple[int, str]:
     argv = [bench.engine.docker, "run", "--rm", "--network=none", image, "sh", "-c", script]
     done = process.run(argv, env=bench.engine.env, timeout_s=PATIENCE_S, check=False)
     return done.status, done.stdout
+
+
+def test_debian_packages_are_fetched_by_their_hashes_and_else_asked_of_the_archive(
+    bench: Bench, cache_dir: Path
+) -> None:
+    apt = ContainerApt({}, engine=bench.engine, cache_dir=cache_dir, listener=ignore)
+    debs = apt.closure(VARIANT, [AptPackage("libgomp1")])
+    assert all(deb.path and deb.sha256 for deb in debs)
+    builds = {
+        "by hash": debs,
+        # no archive has such a version: only the files themselves can have been installed
+        "by nothing but the hash": tuple(replace(deb, version="0-never") for deb in debs),
+        "gone": tuple(replace(deb, path=f"pool/gone/{deb.name}.deb") for deb in debs),
+        "another": tuple(replace(deb, sha256="0" * 64) for deb in debs),
+    }
+    layers = set()
+    for how, locked in builds.items():
+        bench.build(spec := bench.spec(*render_apt(locked, how)))
+        layers.add(bench.inspect(spec.tags[0]).layers[1])
+    assert len(layers) == 1
+
+
+def render_apt(debs: tuple[Deb, ...], how: str) -> tuple[str, str]:
+    """Return the Dockerfile of an image with nothing but Debian packages, and the list of files.
+
+    ``how`` makes its step another than that of all others, so that it runs.
+    """
+    files = render_files(RECIPE, VARIANT, VariantLock(VARIANT.slug, "debian-12", debs, ()), BASE)
+    dockerfile = files["Dockerfile"].replace("set -eu;", f"set -eu; : {how};")
+    return dockerfile, files["debs.txt"]

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from twinforge.lock.document import RecipeLock
+    from twinforge.lock.locked import Deb
     from twinforge.model.recipe import AptPackage
 
 pytestmark = pytest.mark.engine
@@ -42,7 +43,7 @@ CPU, CUDA = "cpu-py3.11", "cu129-py3.11"
 
 
 class NoApt:
-    def closure(self, variant: Variant, packages: Sequence[AptPackage]) -> tuple[AptPackage, ...]:
+    def closure(self, variant: Variant, packages: Sequence[AptPackage]) -> tuple[Deb, ...]:
         raise AssertionError(variant, packages)
 
 

@@ -17,8 +17,7 @@ from twinforge.engine.engine import Engine
 from twinforge.lock.asked import asked_by
 from twinforge.lock.checksum import base_checksum, inputs_checksum
 from twinforge.lock.document import write_bases, write_recipe_lock
-from twinforge.lock.locked import COMMON, DEVICE, BaseLock, RecipeLock, VariantLock, Wheel
-from twinforge.model.recipe import AptPackage
+from twinforge.lock.locked import COMMON, DEVICE, BaseLock, Deb, RecipeLock, VariantLock, Wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -92,6 +91,7 @@ class FakeBuildx:
     dockerfiles: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     turn: threading.Lock | None = None
+    leads: bool = False
     turns: list[bool] = field(default_factory=list)
     meeting: threading.Barrier | None = None  # of builds that run side by side
     met: list[str] = field(default_factory=list)
@@ -189,7 +189,7 @@ def write_locks(workspace: Workspace) -> None:
     write_bases(workspace.root, locks)
     for recipe in workspace.project.recipes:
         variants = [v for v in workspace.project.variants if v.recipe == recipe.name]
-        apt = tuple(AptPackage(package.name, LOCKED_APT) for package in recipe.system.every)
+        apt = tuple(Deb(package.name, LOCKED_APT) for package in recipe.system.every)
         locked = tuple(
             VariantLock(
                 variant.slug,

@@ -180,11 +180,14 @@ def build(
         return current, ()
     driver = builder.driver()
     jobs = options.jobs
+    first = builder
     if driver == "docker" and len(current.todo) > 1:
         if all(node.is_small_change for node in current.todo):
             jobs = 1  # one call each, where side by side it would be two
         else:
             builder = replace(builder, turn=threading.Lock())
+            # where all start at once, the first has its turn from the start: one call as well
+            first = replace(builder, leads=len(current.todo) <= jobs)
     bases = _make_bases(inputs, current, driver)
     current = _plan(inputs, options)
     contexts = {
@@ -202,13 +205,14 @@ def build(
         )
 
     def attempt(node: Node, cancelled: threading.Event) -> Made:
+        chosen = first if node is current.todo[0] else builder
         try:
-            return _build_node(inputs, node, contexts, builder, cancelled)
+            return _build_node(inputs, node, contexts, chosen, cancelled)
         except VariantFailedError as error:
             if not _follow_moves(inputs, node, error.failure):
                 raise
         again = replace(node, key=inputs.key(node.variant))
-        return _build_node(inputs, again, contexts, builder, cancelled)
+        return _build_node(inputs, again, contexts, chosen, cancelled)
 
     def worker(node: Node, cancelled: threading.Event) -> Made:
         try:
@@ -272,12 +276,10 @@ def _spec(inputs: Inputs, node: Node, shared: Mapping[str, str]) -> BuildSpec:
     base = base_name(variant, None)
     contexts = {base: shared[base]} if base in shared else {}
     contexts["uv"] = shared[_uv_name(variant)]
-    contexts["program"] = str(
-        stage_program(
-            workspace.root / recipe.program,
-            inputs.program(recipe.name),
-            staged / f"{recipe.name}-{node.key.parts['program'][:16]}",
-        )
+    program = stage_program(
+        workspace.root / recipe.program,
+        inputs.program(recipe.name),
+        staged / "programs" / f"{recipe.name}-{node.key.parts['program'][:16]}",
     )
     if recipe.runtime is not None:
         contexts["runtime"] = str(
@@ -291,7 +293,9 @@ def _spec(inputs: Inputs, node: Node, shared: Mapping[str, str]) -> BuildSpec:
     return BuildSpec(
         name=variant.id,
         folder=stage_context(
-            inputs.files(variant), staged / "contexts" / node.key.hex[:16] / variant.slug
+            inputs.files(variant),
+            staged / "contexts" / node.key.hex[:16] / variant.slug,
+            program=program,
         ),
         contexts=contexts,
         secrets=secrets,

@@ -13,7 +13,7 @@ import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from twinforge.model.recipe import AptPackage
+from twinforge.lock.locked import Deb
 from twinforge.wholefile import write_json
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Moves:
         found = self.apt.get(_identity(locked)) if self.apt else None
         if found is None:
             return locked
-        return replace(locked, apt=tuple(AptPackage(*pair) for pair in sorted(found.items())))
+        return replace(locked, apt=tuple(Deb(*pair) for pair in sorted(found.items())))
 
     def record_base(self, locked: str, now: str) -> None:
         """Remember what became of a base; the same again means that it has not moved."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twinforge.api.checks import checks_digests
+from twinforge.api.layersizes import layer_sizes
 from twinforge.build.buildkit import VariantFailedError
 from twinforge.report.summary import BuildRow, BuildSummary, FailureRow, shared_bytes
 
@@ -36,7 +37,8 @@ def summarise(
     images = {node.variant.id: node.image_id for node in nodes if node.image_id}
     images.update({o.task.variant.id: o.result.image_id for o in built if o.result is not None})
     fresh = {outcome.task.variant.id for outcome in (*built, *smoked)}
-    layers = {name: workspace.images.layer_sizes(image) for name, image in images.items()}
+    sizes = layer_sizes(workspace, images.values())
+    layers = {name: sizes[image] for name, image in images.items()}
     shared = shared_bytes(layers)
     checks = checks_digests(workspace, (node.variant for node in nodes))
     rows = []

@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from twinforge.build.bases import make_base
 from twinforge.build.bootstrap import proxy_environ
 from twinforge.engine.images import FOREIGN, Images
 from twinforge.errors import LockError, MissingToolError, TwinforgeError
 from twinforge.events import Event, State
-from twinforge.model.recipe import AptPackage
+from twinforge.lock.locked import Deb
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from twinforge.engine.engine import Engine
     from twinforge.events import Listener
     from twinforge.lock.locked import BaseLock
+    from twinforge.model.recipe import AptPackage
     from twinforge.model.variant import Variant
 
 __all__ = ["ContainerApt", "parse_installed", "parse_versions"]
@@ -34,11 +36,19 @@ NO_MIRROR = 90
 
 _UPDATE = f"apt-get -qq -o APT::Update::Error-Mode=any update || exit {NO_MIRROR}; "
 _LIST = 'for word; do apt-cache madison "${word%%=*}"; done; '
+_FILES = (
+    "apt-get indextargets --format 'Root $(REPO_URI)' 'Created-By: Packages' | sort -u; "
+    'apt-get -qq --print-uris -o Acquire::ForceHash=SHA256 install --no-install-recommends -- "$@"'
+)
 _SIMULATE = (
-    f'{_UPDATE}apt-get -q -s install --no-install-recommends -- "$@" && exit 0; '
+    f'{_UPDATE}apt-get -q -s install --no-install-recommends -- "$@" && {{ {_FILES}; exit 0; }}; '
     f'status=$?; {_LIST}exit "$status"'
 )
 _INSTALLED = re.compile(r"Inst (?P<name>\S+)(?: \[[^]]*\])? \((?P<version>\S+) ", re.ASCII)
+_ROOT = re.compile(r"Root (?P<uri>https?://\S+)", re.ASCII)
+_FILE = re.compile(
+    r"'(?P<uri>[^']+)' (?P<file>\S+) [0-9]+ SHA256:(?P<sha256>[0-9a-f]{64})", re.ASCII
+)
 _OFFERED = re.compile(r" *(?P<name>[^\s|]+) \| *(?P<version>[^\s|]+) \| ", re.ASCII)
 
 
@@ -53,11 +63,11 @@ class ContainerApt:
     engine: Engine = field(kw_only=True)
     cache_dir: Path = field(kw_only=True)
     listener: Listener = field(kw_only=True)
-    _answers: dict[tuple[str, str, tuple[str, ...]], tuple[AptPackage, ...]] = field(
+    _answers: dict[tuple[str, str, tuple[str, ...]], tuple[Deb, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
-    def closure(self, variant: Variant, packages: Sequence[AptPackage]) -> tuple[AptPackage, ...]:
+    def closure(self, variant: Variant, packages: Sequence[AptPackage]) -> tuple[Deb, ...]:
         """Return what installing ``packages`` on the variant's base adds or changes, by name.
 
         An image that can't be had can't be asked: its packages stay as they were asked for, and the
@@ -95,10 +105,11 @@ class ContainerApt:
 
     def _unpinned(
         self, variant: Variant, packages: Sequence[AptPackage], reason: str
-    ) -> tuple[AptPackage, ...]:
+    ) -> tuple[Deb, ...]:
         text = f"the Debian packages are not pinned: {reason}"
         self.listener(Event("lock", variant.id, State.NOTE, text))
-        return tuple(sorted(packages, key=str))
+        asked = sorted(packages, key=str)
+        return tuple(Deb(package.name, package.version) for package in asked)
 
     def _reason_not_to_ask(self, base: MadeBase, platform: str) -> str:
         """Return why the engine can't run the base, or nothing; an image it lacks is pulled."""
@@ -117,15 +128,40 @@ class ContainerApt:
         return ""
 
 
-def parse_installed(output: str) -> tuple[AptPackage, ...]:
+def parse_installed(output: str) -> tuple[Deb, ...]:
     """Return what ``apt-get -s install`` says that it would install, by name.
 
+    Where the output goes on with the archives' roots and with what ``--print-uris`` says, the
+    packages have their files.
+
     >>> parse_installed("Inst tzdata [2024a-0] (2025b-0+deb12u2 Debian:12.12/stable [all])")
-    (AptPackage(name='tzdata', version='2025b-0+deb12u2'),)
+    (Deb(name='tzdata', version='2025b-0+deb12u2', path='', sha256=''),)
     """
-    found = (_INSTALLED.match(line) for line in output.splitlines())
+    lines = output.splitlines()
+    found = (_INSTALLED.match(line) for line in lines)
     pins = {match["name"]: match["version"] for match in found if match}
-    return tuple(AptPackage(name, version) for name, version in sorted(pins.items()))
+    roots = [match["uri"] for match in map(_ROOT.fullmatch, lines) if match]
+    files: dict[tuple[str, str], tuple[str, ...]] = {}
+    for match in filter(None, map(_FILE.fullmatch, lines)):
+        key, path = _stem(match["file"]), _below(match["uri"], roots)
+        # of two architectures nobody can say which is which
+        files[key] = (path, match["sha256"]) if path and key not in files else ()
+    return tuple(
+        Deb(name, version, *files.get((name.partition(":")[0], version), ()))
+        for name, version in sorted(pins.items())
+    )
+
+
+def _below(uri: str, roots: Sequence[str]) -> str:
+    """Return a file's path below the root of its archive, or nothing where it is of none."""
+    fitting = [root for root in roots if uri.startswith(root) and root.endswith("/")]
+    return uri.removeprefix(max(fitting, key=len)) if fitting else ""
+
+
+def _stem(file: str) -> tuple[str, str]:
+    """Return name and version of a package, as apt writes them in the name of its file."""
+    name, _, rest = file.partition("_")
+    return name, unquote(rest.rpartition("_")[0])
 
 
 def parse_versions(output: str) -> dict[str, tuple[str, ...]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -88,11 +89,13 @@ class Buildx:
             on an engine that keeps its layers itself. Such an engine hashes a layer of two images
             twice when both arrive at once, never frees its second reference to it, and then writes
             the files of a layer upon it in another order, which gives another digest.
+        leads: Whether this one takes its turn at the start, and the others wait for it.
     """
 
     engine: Engine
     builder: str = ""
     turn: threading.Lock | None = None
+    leads: bool = False
 
     def driver(self) -> str:
         """Return the driver of the builder: ``docker``, ``docker-container``, ...
@@ -132,12 +135,10 @@ class Buildx:
         progress = BuildProgress(log, on_step)
         with tempfile.TemporaryDirectory(prefix="twinforge-") as scratch:
             metadata = Path(scratch) / "metadata.json"
-            if self.turn is None:
-                self._run(spec, metadata, progress, cancelled)
-            else:
+            if self.turn is not None and not self.leads:
                 self._run(spec, None, progress, cancelled)
-                with self.turn:
-                    self._run(spec, metadata, progress, cancelled)
+            with self.turn or nullcontext():
+                self._run(spec, metadata, progress, cancelled)
             document = json.loads(metadata.read_text("utf-8"))
         image_id = document.get("containerimage.config.digest")
         return str(image_id or document["containerimage.digest"])

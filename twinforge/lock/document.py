@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from twinforge.errors import TwinforgeError
-from twinforge.lock.locked import BaseLock, RecipeLock, VariantLock, Wheel
-from twinforge.model.recipe import AptPackage
+from twinforge.lock.locked import BaseLock, Deb, RecipeLock, VariantLock, Wheel
 from twinforge.wholefile import write_text
 
 if TYPE_CHECKING:
@@ -44,6 +43,13 @@ _Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 _Digest = Annotated[str, StringConstraints(pattern=r"^(sha256:[0-9a-f]{64})?$")]
 _Deb = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]*(:[a-z0-9]+)?$")]
 _DebVersion = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z.+~:-]*$")]
+# No part of it is `..`: each begins with something else than a dot, but for the `./` of flat archives.
+_DebPath = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(\./)?([A-Za-z0-9_+~%-][A-Za-z0-9._+~%-]*/)*[A-Za-z0-9][A-Za-z0-9._+~%-]*\.deb$"
+    ),
+]
 
 
 class _Strict(BaseModel):
@@ -59,10 +65,16 @@ class _WheelEntry(_Strict):
     group: Literal["common", "device"]
 
 
+class _DebEntry(_Strict):
+    version: _DebVersion
+    path: _DebPath
+    sha256: _Sha256
+
+
 class _VariantEntry(_Strict):
     slug: _Name
     base: _Name
-    apt: dict[_Deb, _DebVersion]
+    apt: dict[_Deb, _DebVersion | _DebEntry]
     wheels: list[_WheelEntry]
 
 
@@ -156,7 +168,7 @@ def read_recipe_lock(root: Path, recipe: str) -> RecipeLock | None:
             VariantLock(
                 entry.slug,
                 entry.base,
-                tuple(AptPackage(name, entry.apt[name]) for name in sorted(entry.apt)),
+                tuple(_deb(name, entry.apt[name]) for name in sorted(entry.apt)),
                 tuple(
                     Wheel(w.name, w.version, w.filename, w.sha256, w.size_bytes, w.group)
                     for w in sorted(entry.wheels, key=lambda wheel: wheel.name)
@@ -181,7 +193,7 @@ def write_recipe_lock(root: Path, lock: RecipeLock) -> None:
             {
                 "slug": variant.slug,
                 "base": variant.base,
-                "apt": {package.name: package.version for package in variant.apt},
+                "apt": {deb.name: _deb_entry(deb) for deb in variant.apt},
                 "wheels": [
                     {
                         "name": wheel.name,
@@ -198,6 +210,18 @@ def write_recipe_lock(root: Path, lock: RecipeLock) -> None:
         ],
     }
     _write(recipe_lock_path(root, lock.recipe), root, _RecipeFile, document)
+
+
+def _deb(name: str, entry: str | _DebEntry) -> Deb:
+    if isinstance(entry, str):
+        return Deb(name, entry)
+    return Deb(name, entry.version, entry.path, entry.sha256)
+
+
+def _deb_entry(deb: Deb) -> str | dict[str, str]:
+    if not deb.path:
+        return deb.version
+    return {"version": deb.version, "path": deb.path, "sha256": deb.sha256}
 
 
 def _read(path: Path, root: Path, model: type[_File]) -> _File | None:

@@ -8,15 +8,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from twinforge.model.recipe import AptPackage
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from twinforge.model.recipe import AptPackage
-
-__all__ = ["COMMON", "DEVICE", "BaseLock", "RecipeLock", "VariantLock", "Wheel"]
+__all__ = ["COMMON", "DEVICE", "BaseLock", "Deb", "RecipeLock", "VariantLock", "Wheel"]
 
 COMMON = "common"
 DEVICE = "device"
+
+
+@dataclass(frozen=True, slots=True)
+class Deb(AptPackage):
+    """A Debian package that an apt step installs.
+
+    Attributes:
+        path: Of its file, relative to the root of the archive that has it, as it stands in a URI; or
+            empty where the archive could not be asked. Never a whole URI, since mirrors differ.
+        sha256: Of that file, 64 lower-case hexadecimal digits, or empty.
+    """
+
+    path: str = ""
+    sha256: str = ""
+
+    __str__ = AptPackage.__str__
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +87,7 @@ class VariantLock:
 
     slug: str
     base: str
-    apt: tuple[AptPackage, ...]
+    apt: tuple[Deb, ...]
     wheels: tuple[Wheel, ...]
 
 

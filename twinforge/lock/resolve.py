@@ -22,6 +22,7 @@ from twinforge.model.variant import ARCH_AXIS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from twinforge.lock.locked import Deb
     from twinforge.model.recipe import AptPackage, Recipe
     from twinforge.model.variant import Variant
 
@@ -67,7 +68,7 @@ def lock_recipe(  # noqa: PLR0913 - a lock is decided by all of these, and all a
     Raises:
         LockError: There is no answer, or none with parity; it names the requirement in the way.
     """
-    known_apt: dict[tuple[str, str, tuple[AptPackage, ...]], tuple[AptPackage, ...]] = {}
+    known_apt: dict[tuple[str, str, tuple[AptPackage, ...]], tuple[Deb, ...]] = {}
     locked: dict[str, VariantLock] = {}
     elsewhere: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
     for siblings in sibling_groups(variants):

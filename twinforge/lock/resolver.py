@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from twinforge.lock.locked import RecipeLock
+    from twinforge.lock.locked import Deb, RecipeLock
     from twinforge.model.recipe import AptPackage
     from twinforge.model.variant import Variant
 
@@ -102,7 +102,7 @@ class Resolver(Protocol):
 class AptSource(Protocol):
     """Knows what an apt step installs."""
 
-    def closure(self, variant: Variant, packages: Sequence[AptPackage]) -> tuple[AptPackage, ...]:
+    def closure(self, variant: Variant, packages: Sequence[AptPackage]) -> tuple[Deb, ...]:
         """Return what installing ``packages`` on the variant's base adds to it, with versions."""
 
 

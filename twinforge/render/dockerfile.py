@@ -23,14 +23,15 @@ from twinforge.lock.requirements import requirements_text
 from twinforge.model.matrix import Bootstrap
 from twinforge.model.suggest import known_or_close
 from twinforge.render import quoting
+from twinforge.render.key import DEBS
 from twinforge.render.layers import plan_layers, plan_stages
 from twinforge.yamlfile import show_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from twinforge.lock.locked import BaseLock, VariantLock
-    from twinforge.model.recipe import AptPackage, Recipe
+    from twinforge.lock.locked import BaseLock, Deb, VariantLock
+    from twinforge.model.recipe import Recipe
     from twinforge.model.variant import Variant
     from twinforge.render.layers import Layer, Stage
 
@@ -97,6 +98,7 @@ def render_files(
     layers = plan_layers(lock.wheels)
     stages = plan_stages(layers)
     homes = {stage.name: _homes(recipe, stage) for stage in stages}
+    has_debs = bool(lock.apt) and all(deb.path for deb in lock.apt)
     context = {
         "source": recipe.place.path,
         "variant": variant,
@@ -104,6 +106,7 @@ def render_files(
         "base_has_python": _has_python(variant, base),
         "stages": stages,
         "apt": lock.apt,
+        "debs": DEBS if has_debs else "",
         "steps": recipe.steps,
         "runtime": recipe.runtime,
         "indexes": {stage.name: (*recipe.indexes, *homes[stage.name]) for stage in stages},
@@ -126,6 +129,8 @@ def render_files(
     for stage in stages:
         for layer in stage.layers:
             files[f"layers/{stage.name}/{layer.name}.txt"] = requirements_text(layer.wheels)
+    if has_debs:
+        files[DEBS] = "".join(f"{deb.sha256}  {deb.path}\n" for deb in lock.apt)
     files["variant.json"] = _variant_json(recipe, variant, lock.apt, layers)
     return files
 
@@ -189,7 +194,7 @@ def _lock_digest(lock: VariantLock) -> str:
 def _variant_json(
     recipe: Recipe,
     variant: Variant,
-    apt: Sequence[AptPackage],
+    apt: Sequence[Deb],
     layers: Sequence[Layer],
 ) -> str:
     document: Mapping[str, object] = {

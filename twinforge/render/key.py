@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["RENDERER", "ContentKey", "ProgramFile", "content_key"]
+__all__ = ["DEBS", "RENDERER", "ContentKey", "ProgramFile", "content_key"]
 
 RENDERER = "1"
 """Goes up when the same Dockerfile would be built to other bytes by this program."""
+
+
+DEBS = "debs.txt"
+"""The generated file that names the Debian packages' files, as ``sha256sum`` writes it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -70,6 +74,8 @@ def content_key(  # noqa: PLR0913 - all that decides an image, by keyword
         "renderer": RENDERER,
         "uv": uv_version,
     }
+    if DEBS in files:
+        contents["debs"] = files[DEBS]
     if runtime:
         contents["runtime"] = _files(runtime)
     if cpu_arch != "amd64":

@@ -19,6 +19,7 @@ from twinforge.build.plan import Status
 from twinforge.build.progress import Failure
 from twinforge.errors import LockError, StaleError
 from twinforge.events import State
+from twinforge.lock.locked import Deb
 from twinforge.model.recipe import AptPackage
 
 if TYPE_CHECKING:
@@ -48,13 +49,13 @@ class FakeApt:
         del locks, options
         return self
 
-    def closure(self, variant: Variant, packages: Sequence[AptPackage]) -> tuple[AptPackage, ...]:
+    def closure(self, variant: Variant, packages: Sequence[AptPackage]) -> tuple[Deb, ...]:
         assert packages == (AptPackage("libgomp1"),)
         self.asked.append(variant.id)
         if not self.version:
             message = "the archive can't be reached"
             raise LockError(message)
-        return (AptPackage("libgomp1", self.version),)
+        return (Deb("libgomp1", self.version),)
 
 
 @pytest.fixture
@@ -196,7 +197,8 @@ def test_a_spec_has_the_contexts_that_its_dockerfile_names_and_secrets_as_files(
     build(world.workspace, world.variants(CPU), ONE)
     (spec,) = world.buildx.specs
     assert spec.secrets == {"ca": bundle}  # the recipe has no index of its own
-    assert set(spec.contexts) == {"twinforge/base:debian-12", "uv", "program"}
+    assert set(spec.contexts) == {"twinforge/base:debian-12", "uv"}
+    assert (spec.folder / "program.tar").is_file()
     assert "hunter2" not in repr(spec)
 
 

@@ -9,6 +9,7 @@ import pytest
 from twinforge.api import locking
 from twinforge.api.locking import lock_recipes
 from twinforge.errors import LockError
+from twinforge.lock.locked import Deb
 from twinforge.lock.resolve import Upgrade
 from twinforge.lock.resolver import Resolved
 
@@ -52,9 +53,9 @@ class Apt:
     def __init__(self, *args: object, **options: object) -> None:
         del args, options
 
-    def closure(self, variant: Variant, packages: Sequence[AptPackage]) -> tuple[AptPackage, ...]:
+    def closure(self, variant: Variant, packages: Sequence[AptPackage]) -> tuple[Deb, ...]:
         del variant
-        return tuple(packages)
+        return tuple(Deb(package.name, package.version) for package in packages)
 
 
 @pytest.fixture

@@ -10,9 +10,8 @@ from twinforge.api import locking
 from twinforge.api.locking import check_locks, lock_recipes
 from twinforge.errors import StaleError
 from twinforge.lock.document import read_bases, read_recipe_lock, write_bases, write_recipe_lock
-from twinforge.lock.locked import COMMON, BaseLock, RecipeLock, VariantLock
+from twinforge.lock.locked import COMMON, BaseLock, Deb, RecipeLock, VariantLock
 from twinforge.lock.resolve import Upgrade
-from twinforge.model.recipe import AptPackage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,7 +48,7 @@ class Pinning:
     ) -> RecipeLock:
         assert set(options) == {"resolver", "apt", "previous", "upgrade"}
         self.glibc = [glibc(variant) for variant in variants]
-        apt = (AptPackage("libgomp1", "13"),)
+        apt = (Deb("libgomp1", "13"),)
         wheels = (replace(wheel("numpy", COMMON), version="2.0"),)
         locked = tuple(VariantLock(one.slug, one.base.name, apt, wheels) for one in variants)
         return RecipeLock(recipe.name, "0" * 64, locked)

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from twinforge.api.moving import Moves
-from twinforge.lock.locked import VariantLock
-from twinforge.model.recipe import AptPackage
+from twinforge.lock.locked import Deb, VariantLock
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-LOCKED = VariantLock("cpu", "debian-12", (AptPackage("libgomp1", "12"),), ())
+LOCKED = VariantLock("cpu", "debian-12", (Deb("libgomp1", "12"),), ())
 
 
 def test_nothing_has_moved_before_anything_was_found(tmp_path: Path) -> None:
@@ -31,8 +30,8 @@ def test_what_was_found_holds_in_the_next_run_and_for_just_that_lock(tmp_path: P
     assert again.base_digest("sha256:a") == "sha256:b"
     assert again.base_digest("sha256:c") == "sha256:c"
     moved = again.variant(LOCKED)
-    assert moved.apt == (AptPackage("gcc-13-base", "13"), AptPackage("libgomp1", "13"))
-    relocked = replace(LOCKED, apt=(AptPackage("libgomp1", "13"),))
+    assert moved.apt == (Deb("gcc-13-base", "13"), Deb("libgomp1", "13"))
+    relocked = replace(LOCKED, apt=(Deb("libgomp1", "13"),))
     assert again.variant(relocked) is relocked
 
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.unit.world import LOCKED_APT
 from twinforge.api.building import BuildOptions, build
@@ -27,6 +30,29 @@ def test_what_was_built_now_and_what_was_there_are_told_apart(world: World) -> N
         (CUDA, True, "not run"),
     ]
     assert [(row.size_bytes, row.shared_bytes) for row in rows] == [(120, 100), (120, 100)]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"sha256:x": 7}', '{"sha256:x": {"a": "b"}}'])
+def test_an_image_s_layers_are_asked_for_once_whatever_became_of_the_note(
+    world: World, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    note = world.workspace.state_dir / "layers.json"
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text(text, "utf-8")
+    done, outcomes = build(world.workspace, world.variants("words"), BuildOptions())
+    first = summarise(world.workspace, done.nodes, built=outcomes).rows
+
+    def asked(image_id: str) -> dict[str, int]:
+        raise AssertionError(image_id)
+
+    world.again()
+    monkeypatch.setattr(world.workspace.images, "layer_sizes", asked)
+    done, outcomes = build(world.workspace, world.variants("words"), BuildOptions())
+    again = summarise(world.workspace, done.nodes, built=outcomes).rows
+    assert [(row.size_bytes, row.shared_bytes) for row in again] == [
+        (row.size_bytes, row.shared_bytes) for row in first
+    ]
+    assert len(json.loads(note.read_bytes())) == len(again)
 
 
 def test_a_smoke_counts_while_its_checks_are_those_of_today(world: World) -> None:

@@ -10,7 +10,7 @@ from twinforge.build.apt import ContainerApt, parse_installed, parse_versions
 from twinforge.engine.engine import Engine
 from twinforge.errors import LockError, TwinforgeError
 from twinforge.events import Event, State, ignore
-from twinforge.lock.locked import BaseLock
+from twinforge.lock.locked import BaseLock, Deb
 from twinforge.model.matrix import Accelerator, Base
 from twinforge.model.place import Place
 from twinforge.model.recipe import AptPackage
@@ -107,9 +107,9 @@ def apt(tmp_path: Path) -> ContainerApt:
 
 def test_what_would_be_installed_is_read_with_versions_and_sorted() -> None:
     assert parse_installed(SIMULATED) == (
-        AptPackage("gcc-12-base", "12.2.0-14+deb12u1"),
-        AptPackage("libaa:i386", "1.0"),
-        AptPackage("libgomp1", "1:12.2.0-14"),
+        Deb("gcc-12-base", "12.2.0-14+deb12u1"),
+        Deb("libaa:i386", "1.0"),
+        Deb("libgomp1", "1:12.2.0-14"),
     )
 
 
@@ -136,6 +136,32 @@ def test_apt_is_asked_once_per_base_and_set_of_packages(
 def test_nothing_to_install_asks_nobody(images: type[FakeImages], apt: ContainerApt) -> None:
     assert apt.closure(VARIANT, []) == ()
     assert images.asked == []
+
+
+URIS = f"""\
+Root http://m.example/debian/
+Root http://m.example/debian-security/
+Root http://m.example/flat/./
+'http://m.example/debian/pool/main/g/gcc-12-base_12.2.0-14%2bdeb12u1_amd64.deb' gcc-12-base_12.2.0-14+deb12u1_amd64.deb 7 SHA256:{"a" * 64}
+'http://m.example/debian-security/pool/updates/libgomp1_12.2.0-14_amd64.deb' libgomp1_1%3a12.2.0-14_amd64.deb 7 SHA256:{"b" * 64}
+'file:/cdrom/libaa_1.0_i386.deb' libaa_1.0_i386.deb 7 SHA256:{"c" * 64}
+"""
+
+
+def test_each_package_has_its_file_below_the_root_of_the_archive_that_has_it() -> None:
+    found = parse_installed(SIMULATED + URIS)
+    assert [(deb.name, deb.path, deb.sha256[:1]) for deb in found] == [
+        ("gcc-12-base", "pool/main/g/gcc-12-base_12.2.0-14%2bdeb12u1_amd64.deb", "a"),
+        ("libaa:i386", "", ""),  # not from an archive that a builder reaches
+        ("libgomp1", "pool/updates/libgomp1_12.2.0-14_amd64.deb", "b"),
+    ]
+
+
+def test_of_two_architectures_of_one_package_neither_has_a_file() -> None:
+    both = "Inst libaa (1.0 Debian [amd64])\nInst libaa:i386 (1.0 Debian [i386])\nRoot http://m/\n"
+    for arch in ("amd64", "i386"):
+        both += f"'http://m/libaa_1.0_{arch}.deb' libaa_1.0_{arch}.deb 7 SHA256:{'c' * 64}\n"
+    assert {deb.path for deb in parse_installed(both)} == {""}
 
 
 def test_a_container_sees_proxies_and_nothing_else_of_our_environment(
@@ -194,7 +220,7 @@ def test_packages_on_an_image_that_no_registry_has_stay_as_asked_for_and_that_is
     events: list[Event] = []
     apt = ContainerApt({}, engine=ENGINE, cache_dir=tmp_path, listener=events.append)
     asked = [AptPackage("python3.10"), AptPackage("libgomp1")]
-    assert apt.closure(VARIANT, asked) == (AptPackage("libgomp1"), AptPackage("python3.10"))
+    assert apt.closure(VARIANT, asked) == (Deb("libgomp1"), Deb("python3.10"))
     assert images.asked == []
     text = "the Debian packages are not pinned: pulling 'ubuntu:22.04': no such host"
     assert events == [Event("lock", VARIANT.id, State.NOTE, text)]
@@ -222,6 +248,6 @@ def test_an_engine_without_an_emulator_leaves_the_packages_as_asked_for(
     images.answers = [(255, "exec /usr/bin/sh: exec format error\n")]
     events: list[Event] = []
     apt = ContainerApt({}, engine=ENGINE, cache_dir=tmp_path, listener=events.append)
-    assert apt.closure(ARM, [AptPackage("git")]) == (AptPackage("git"),)
+    assert apt.closure(ARM, [AptPackage("git")]) == (Deb("git"),)
     text = "the Debian packages are not pinned: this engine runs no linux/arm64"
     assert events[-1] == Event("lock", ARM.id, State.NOTE, text)

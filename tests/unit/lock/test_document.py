@@ -18,7 +18,7 @@ from twinforge.lock.document import (
     write_bases,
     write_recipe_lock,
 )
-from twinforge.model.recipe import AptPackage
+from twinforge.lock.locked import Deb
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,15 @@ LOCK = RecipeLock(
         VariantLock(
             "cpu-py3.11-debian12",
             "debian-12",
-            (AptPackage("libgomp1", "12.2.0-14+deb12u1"), AptPackage("libstdc++6", "1:2~rc1")),
+            (
+                Deb(
+                    "libgomp1",
+                    "12.2.0-14+deb12u1",
+                    "pool/main/g/libgomp1_12%2bdeb12u1.deb",
+                    "5" * 64,
+                ),
+                Deb("libstdc++6", "1:2~rc1"),
+            ),
             (WHEEL, TORCH),
         ),
         VariantLock("cu129-py3.11-debian12", "debian-12", (), ()),

@@ -10,14 +10,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from twinforge.lock.locked import Deb
 from twinforge.lock.resolve import Conflict, Resolved, Target, Upgrade, lock_recipe
-from twinforge.model.recipe import AptPackage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from twinforge.lock.document import RecipeLock
-    from twinforge.model.recipe import Recipe
+    from twinforge.model.recipe import AptPackage, Recipe
     from twinforge.model.variant import Variant
 
 Index = dict[str, dict[str, list[str]]]
@@ -106,10 +106,11 @@ class Apt:
 
     asked: list[tuple[str, ...]] = field(default_factory=list)
 
-    def closure(self, variant: Variant, packages: Sequence[AptPackage]) -> tuple[AptPackage, ...]:
+    def closure(self, variant: Variant, packages: Sequence[AptPackage]) -> tuple[Deb, ...]:
         del variant
         self.asked.append(tuple(str(package) for package in packages))
-        return (*packages, AptPackage("libc6", "2.36"))
+        asked = (Deb(package.name, package.version) for package in packages)
+        return (*asked, Deb("libc6", "2.36"))
 
 
 def locked(

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from twinforge.lock.locked import BaseLock, VariantLock, Wheel
+from twinforge.lock.locked import BaseLock, Deb, VariantLock, Wheel
 from twinforge.model.matrix import Accelerator, Base, Bootstrap
 from twinforge.model.place import Place
-from twinforge.model.recipe import AptPackage, Recipe, Smoke, SystemPackages
+from twinforge.model.recipe import Recipe, Smoke, SystemPackages
 from twinforge.model.variant import Variant
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _wheel(name: str, size_bytes: int = 1, *, group: str = "common", version: st
     return Wheel(name, version, f"{name}-{version}.whl", "a" * 64, size_bytes, group)
 
 
-def _lock(*wheels: Wheel, apt: tuple[AptPackage, ...] = ()) -> VariantLock:
+def _lock(*wheels: Wheel, apt: tuple[Deb, ...] = ()) -> VariantLock:
     return VariantLock(VARIANT.slug, "debian-12", apt, wheels)
 
 

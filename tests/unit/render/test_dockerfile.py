@@ -9,10 +9,10 @@ import pytest
 from packaging.requirements import Requirement
 
 from twinforge.errors import TwinforgeError
-from twinforge.lock.locked import BaseLock
+from twinforge.lock.locked import BaseLock, Deb
 from twinforge.model.matrix import Accelerator, Base, Bootstrap
 from twinforge.model.place import Place
-from twinforge.model.recipe import AptPackage, Package
+from twinforge.model.recipe import Package
 from twinforge.model.reference import Digest, Reference
 from twinforge.render.dockerfile import EPOCH, _shipped, base_name, render_files
 
@@ -65,7 +65,7 @@ def test_an_image_has_neither_command_nor_entrypoint_nor_user(
     render: Callable[..., Make], read_dockerfile: Callable[[str], Split]
 ) -> None:
     names = [name for name, _ in read_dockerfile(render()["Dockerfile"])]
-    assert {"CMD", "ENTRYPOINT", "USER", "ARG", "ADD", "SHELL", "ONBUILD"}.isdisjoint(names)
+    assert {"CMD", "ENTRYPOINT", "USER", "ARG", "SHELL", "ONBUILD"}.isdisjoint(names)
 
 
 def test_every_copy_is_linked_so_that_layers_do_not_depend_on_the_base(
@@ -78,14 +78,14 @@ def test_every_copy_is_linked_so_that_layers_do_not_depend_on_the_base(
     copies = [
         arguments
         for name, arguments in read_dockerfile(render(lock=lock)["Dockerfile"])
-        if name == "COPY"
+        if name in {"COPY", "ADD"}
     ]
     assert [copy.split() for copy in copies] == [
         ["--link", "--from=wheels-common", "/out/_python/", "/"],
         ["--link", "--from=wheels-common", "/out/small/", "/"],
         ["--link", "--from=wheels-device-b", "/out/_device/", "/"],
         ["--link", "--from=wheels-device-b", "/out/b/", "/"],
-        ["--link", "--from=program-files", "/out/", "/"],
+        ["--link", "program.tar", "/"],
     ]
 
 
@@ -116,7 +116,7 @@ def test_nothing_to_install_is_no_step(
 ) -> None:
     assert "apt-get" not in render()["Dockerfile"]
     assert "wheels-" not in render()["Dockerfile"]
-    with_apt = render(lock=make_lock(apt=(AptPackage("libgomp1", "12"),)))["Dockerfile"]
+    with_apt = render(lock=make_lock(apt=(Deb("libgomp1", "12"),)))["Dockerfile"]
     assert re.search(r"^      libgomp1=12; \\$", with_apt, re.MULTILINE)
 
 
@@ -163,9 +163,30 @@ def test_all_times_are_the_one_of_the_epoch(
     make_lock: Callable[..., VariantLock],
     make_wheel: Callable[..., Wheel],
 ) -> None:
-    lock = make_lock(make_wheel("a"), apt=(AptPackage("libgomp1", "12"),))
+    lock = make_lock(make_wheel("a"), apt=(Deb("libgomp1", "12"),))
     dockerfile = render(lock=lock)["Dockerfile"]
-    assert re.findall(r"touch -hcd (\S+)", dockerfile) == [f'"@{EPOCH}"'] * 3
+    assert re.findall(r"touch -hcd (\S+)", dockerfile) == [f'"@{EPOCH}"'] * 2
+
+
+def test_debian_packages_whose_files_are_known_are_fetched_by_their_hashes(
+    render: Callable[..., Make], make_lock: Callable[..., VariantLock]
+) -> None:
+    gomp = Deb("libgomp1", "12", "pool/main/g/libgomp1_12_amd64.deb", "a" * 64)
+    curl = Deb("curl", "8", "pool/main/c/curl_8_amd64.deb", "b" * 64)
+    files = render(lock=make_lock(apt=(curl, gomp)))
+    assert files["debs.txt"] == f"{'b' * 64}  {curl.path}\n{'a' * 64}  {gomp.path}\n"
+    assert "source=debs.txt" in files["Dockerfile"]
+    pins = files["Dockerfile"].partition("apt-get update")[2]
+    assert pins.index("curl=8 ") < pins.index("libgomp1=12;")
+
+
+def test_where_one_file_is_unknown_the_archive_is_asked_for_all(
+    render: Callable[..., Make], make_lock: Callable[..., VariantLock]
+) -> None:
+    known = Deb("curl", "8", "pool/main/c/curl_8_amd64.deb", "b" * 64)
+    files = render(lock=make_lock(apt=(known, Deb("libgomp1", "12"))))
+    assert "debs" not in files["Dockerfile"]
+    assert "debs.txt" not in files
 
 
 def test_a_variant_without_cuda_has_no_label_for_it(
@@ -231,7 +252,7 @@ def test_the_description_of_a_variant_is_json_with_what_it_holds(
     make_lock: Callable[..., VariantLock],
     make_wheel: Callable[..., Wheel],
 ) -> None:
-    lock = make_lock(make_wheel("a", 5), apt=(AptPackage("libgomp1", "12"),))
+    lock = make_lock(make_wheel("a", 5), apt=(Deb("libgomp1", "12"),))
     variant = make_variant(aliases=("1.2-cpu", "latest-cpu"))
     assert json.loads(render(variant=variant, lock=lock)["variant.json"]) == {
         "recipe": "digits",

@@ -11,10 +11,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from twinforge.errors import TwinforgeError
-from twinforge.lock.locked import BaseLock
+from twinforge.lock.locked import BaseLock, Deb
 from twinforge.model.matrix import Base
 from twinforge.model.place import Place
-from twinforge.model.recipe import AptPackage
 from twinforge.model.reference import Reference
 from twinforge.render.dockerfile import EPOCH, render_files
 from twinforge.render.quoting import timeless
@@ -70,7 +69,7 @@ class Renderer:
         *,
         recipe: dict[str, Any] | None = None,
         variant: dict[str, Any] | None = None,
-        apt: AptPackage = AptPackage("libgomp1", "12"),  # noqa: B008 - frozen
+        apt: Deb = Deb("libgomp1", "12"),  # noqa: B008 - frozen
         base: dict[str, Any] | None = None,
     ) -> Instructions:
         """Return the instructions.
@@ -199,12 +198,12 @@ def test_an_index_is_one_word_of_the_shell(renderer: Renderer, text: str) -> Non
 def test_a_debian_package_is_one_argument_of_apt(renderer: Renderer, field: str, text: str) -> None:
     assume(text not in {"", HARMLESS})
     other = {"name": "libgomp1", "version": "12"}
-    changes = renderer.changes(text, lambda value: {"apt": AptPackage(**{**other, field: value})})
+    changes = renderer.changes(text, lambda value: {"apt": Deb(**{**other, field: value})})
     if changes is None:
         return
     assert [change.name for change in changes] == ["RUN", "LABEL"]  # the latter digests all pins
     change = changes[0]
-    package = AptPackage(**{**other, field: text})
+    package = Deb(**{**other, field: text})
     words = [word.replace(HARMLESS, text) for word in shlex.split(change.its)]
     assert shlex.split(change.mine) == words
     assert f"{package};" in words
