@@ -30,8 +30,7 @@ def refuse_divided_homes(recipe: Recipe, siblings: Sequence[Variant]) -> None:
     exempt = {canonicalize_name(name) for name in recipe.parity_exempt}
     lines = asked_by(recipe, siblings)
     for one in lines:
-        others = [other for other in lines if (other.name, other.index) == (one.name, one.index)]
-        divided = [other for other in lines if other.name == one.name and other not in others]
+        divided = [other for other in lines if other.name == one.name and other.index != one.index]
         if divided and one.name not in exempt:
             message = (
                 f"{one} and {divided[0]} come from different indexes, so that the variants of "
