@@ -10,6 +10,7 @@ The tree, with the exit status in brackets (a class without brackets inherits it
     |-- StaleError [6]              committed files do not follow from their sources any more
     |-- MissingToolError [7]        an engine or a program that is needed is not there
     |-- LockError                   versions can't be resolved, or not with parity
+    |   `-- IndexUnreachableError   a package index does not answer; carries its URL
     |-- CommandError                a child process failed; carries its argv, status and output
     |-- BuildError                  one or more variants did not build
     |-- SmokeError                  one or more images did not do what they must
@@ -41,6 +42,7 @@ __all__ = [
     "ContentConflictError",
     "DeployError",
     "ImpossibleError",
+    "IndexUnreachableError",
     "LockError",
     "MissingToolError",
     "Problem",
@@ -135,6 +137,20 @@ class MissingToolError(TwinforgeError):
 
 class LockError(TwinforgeError):
     """Versions can't be resolved, or not with parity."""
+
+
+class IndexUnreachableError(LockError):
+    """A package index does not answer.
+
+    Attributes:
+        index: Its URL, as the recipe has it.
+        said: Why, in the words of what asked it.
+    """
+
+    def __init__(self, message: str, *, index: str, said: str, hint: str = "") -> None:
+        self.index = index
+        self.said = said
+        super().__init__(message, hint=hint)
 
 
 class CommandError(TwinforgeError):

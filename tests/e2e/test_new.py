@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.engine
 
+TORCH = ("--framework", "torch")
+
 
 @pytest.fixture
 def empty(digits: Project, tmp_path: Path) -> Iterator[Project]:
@@ -52,19 +54,34 @@ def test_what_new_writes_passes_at_once(empty: Project) -> None:
     assert {row["smoke"] for row in smoked["images"]} == {"passed"}
 
 
-def test_every_framework_is_checked_and_those_for_gpus_are_locked(empty: Project) -> None:
+def test_every_framework_joins_one_project_and_stays_right_when_it_is_locked(
+    empty: Project,
+) -> None:
     empty.root.mkdir()
-    for framework in ("torch", "keras", "xgboost", "onnx", "sklearn", "none"):
+    for framework in ("xgboost", "keras", "onnx", "torch", "sklearn", "none"):
         empty.must("new", f"{framework}-own", "--framework", framework)
         empty.must("new", f"{framework}-runtime", "--framework", framework, "--runtime")
-    # 2 variants of each but of those for which there is nothing but CPUs
-    assert empty.must("check").out == "12 recipes, 20 variants: all right\n"
-    # PyTorch's own index is asked for the build for CPUs, and this suite asks no index but one
-    with (empty.root / "recipes/torch-own.yaml").open("a") as recipe:
-        recipe.write("shelved: [{when: kind == cpu, reason: an index of its own}]\n")
+    # 2 variants of those whose wheels bring the CUDA of the matrix, which is XGBoost's
+    right = "12 recipes, 18 variants: all right\n"
+    assert empty.must("check").out == right
     shutil.copy(CHECKOUT / BASES_LOCK, empty.root / BASES_LOCK)
-    empty.must("lock", "torch-own", "keras-runtime", "xgboost-own", "onnx-runtime")
-    assert len(list(empty.root.glob("images/*/variants/*/requirements.txt"))) == 7
-    torch = empty.read("images/torch-own/variants/cu128-py3.11-debian12/requirements.txt")
+    empty.must("lock", "keras-runtime", "xgboost-own", "onnx-runtime")
+    assert len(list(empty.root.glob("images/*/variants/*/requirements.txt"))) == 6
+    assert empty.must("check").out == right
+
+
+def test_pytorch_for_gpus_is_locked_where_its_index_for_cpus_is_out_of_reach(
+    empty: Project,
+) -> None:
+    empty.root.mkdir()
+    assert "note: lock asks PyTorch's own index" in empty.must("new", "own", *TORCH).err
+    assert empty.must("check").out == "1 recipe, 2 variants: all right\n"
+    # this suite asks no index but the default one; the line is the one that `new` wrote
+    empty.edit("recipes/own.yaml", "# shelved: [", "shelved: [")
+    shutil.copy(CHECKOUT / BASES_LOCK, empty.root / BASES_LOCK)
+    empty.must("lock")
+    (written,) = empty.root.glob("images/own/variants/*/requirements.txt")
+    torch = written.read_text()
     assert "torch==2.10.0 --hash" in torch
     assert "nvidia-cuda-runtime-cu12==12.8" in torch
+    assert empty.must("check").out == "1 recipe, 1 variant: all right\n"

@@ -19,7 +19,8 @@ from twinforge.lock.document import read_recipe_lock, recipe_lock_path, write_re
 from twinforge.lock.parity import parity_problems
 from twinforge.lock.requirements import requirements_text
 from twinforge.lock.resolve import Conflict, Target, Upgrade, lock_recipe
-from twinforge.lock.uv import UvResolver, index_name
+from twinforge.lock.uv import UvResolver
+from twinforge.lock.uv_question import index_name
 from twinforge.model.matrix import Accelerator, Base, Bootstrap
 from twinforge.model.place import Place
 from twinforge.model.recipe import Package, Recipe, Smoke, SystemPackages, Twin

@@ -271,7 +271,7 @@ def _make_bases(inputs: Inputs, current: Plan, driver: str) -> dict[str, MadeBas
 def _spec(inputs: Inputs, node: Node, shared: Mapping[str, str]) -> BuildSpec:
     """Return what builds a node; ``shared`` are the named contexts that do not depend on it."""
     workspace, variant = inputs.workspace, node.variant
-    recipe = workspace.project.recipe(variant.recipe)
+    recipe = workspace.project.recipe_for(variant)
     staged = workspace.state_dir / "staged"
     base = base_name(variant, None)
     contexts = {base: shared[base]} if base in shared else {}
@@ -288,7 +288,7 @@ def _spec(inputs: Inputs, node: Node, shared: Mapping[str, str]) -> BuildSpec:
     secrets = {"ca": workspace.ca_bundle} if workspace.ca_bundle else {}
     environ = workspace.environ
     netrc = Path(environ.get("NETRC") or f"{environ.get('HOME', '')}/.netrc")
-    if recipe.indexes and netrc.is_file():
+    if (recipe.indexes or recipe.homes) and netrc.is_file():
         secrets["netrc"] = netrc
     return BuildSpec(
         name=variant.id,

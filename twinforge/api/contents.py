@@ -81,6 +81,8 @@ def _wheelless(workspace: Workspace, variant: Variant) -> Iterator[tuple[Place, 
         return
     for package in recipe.packages:
         requirement = requirement_of(package, variant)
+        if canonicalize_name(requirement.name) in recipe.homes:
+            continue
         pins = [one.version for one in requirement.specifier if one.operator in {"==", "==="}]
         for version in pins:
             if version.endswith(".*"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -50,19 +51,30 @@ def new(  # noqa: PLR0913 - the options of the command line
     """Write a recipe that works at once: its program, data to try it with, and tests.
 
     It learns kinds of iris flowers (Fisher, 1936; the data that scikit-learn ships). In a folder
-    without a matrix.yaml, one is written too. Nothing is overwritten: all files are new, or none is
+    without a matrix.yaml, one is written too; where there is one, the recipe is for its CPUs and for
+    its accelerators with the framework's CUDA. Nothing is overwritten: all files are new, or none is
     written.
     """
     root = Path(session.project)
     kind = cast("Literal['program', 'runtime']", style)
-    files = scaffolding.plan_new(root, name, framework=framework, style=kind)
+    recipe = scaffolding.plan_new(root, name, framework=framework, style=kind)
     if not dry_run:
-        scaffolding.write_new(root, files)
-    paths = [file.path for file in files]
-    following = scaffolding.next_commands(name)
+        scaffolding.write_new(root, recipe.files)
+    paths = [file.path for file in recipe.files]
+    following = list(recipe.following)
+    if root != Path():
+        following.insert(0, shlex.join(["cd", session.project]))
     if as_json:
-        session.show_json({"files": paths, "written": not dry_run, "next": list(following)})
+        session.show_json(
+            {
+                "files": paths,
+                "written": not dry_run,
+                "next": following,
+                "notes": list(recipe.notes),
+            }
+        )
         return
     session.show("\n".join(paths))
     if not session.quiet and not dry_run:
-        click.echo("\n".join(["next:", *(f"  {command}" for command in following)]), err=True)
+        lines = ["next:", *(f"  {command}" for command in following)]
+        click.echo("\n".join([*lines, *(f"note: {note}" for note in recipe.notes)]), err=True)

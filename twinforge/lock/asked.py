@@ -24,10 +24,16 @@ __all__ = ["Asked", "asked_by", "twin_families"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Asked:
-    """A PEP 508 requirement, what it was called in the recipe, and where."""
+    """A PEP 508 requirement, where the recipe has it, and the one index for it or an empty text."""
 
     text: str
     place: Place
+    index: str = ""
+
+    @property
+    def name(self) -> str:
+        """The package's name in canonical form (PEP 503)."""
+        return _canonical(self.text)
 
     def __str__(self) -> str:
         """Return ``'requirement' (path:line:column)``."""
@@ -43,7 +49,11 @@ def asked_by(recipe: Recipe, variants: Iterable[Variant]) -> tuple[Asked, ...]:
         LockError: A package is a direct URL, for which there is no index to ask.
     """
     asked = {
-        Asked(_text(package, variant.accelerator.kind), package.place)
+        Asked(
+            _text(package, variant.accelerator.kind),
+            package.place,
+            "" if isinstance(package, Twin) else package.index,
+        )
         for variant in variants
         for package in variant_recipe(recipe, variant).packages
     }

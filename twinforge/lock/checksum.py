@@ -99,7 +99,7 @@ def _overridden(recipe: Recipe, own: Recipe) -> dict[str, object]:
 def _package(package: Package | Twin) -> list[object]:
     if isinstance(package, Twin):
         return ["twin", sorted(package.names.items()), package.version]
-    return ["package", str(package.requirement)]
+    return ["package", str(package.requirement), *([package.index] if package.index else [])]
 
 
 def _apt(packages: Iterable[AptPackage]) -> list[str]:

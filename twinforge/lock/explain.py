@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from twinforge.errors import LockError
+from twinforge.errors import IndexUnreachableError, LockError
 from twinforge.lock.asked import asked_by, twin_families
+from twinforge.lock.homes import explain_unreachable
 from twinforge.lock.resolver import Conflict
 from twinforge.model.merge import variant_recipe
 
@@ -48,15 +49,23 @@ class Question:
         preferences: Mapping[str, str],
         pins: Sequence[str] = (),
     ) -> tuple[Resolved, ...] | Conflict:
-        """Ask the resolver; ``bounds`` are the highest versions that packages may have."""
-        return self.resolver.compile(
-            list(dict.fromkeys(one.text for one in asked)),
-            [*(f"{name}<={version}" for name, version in sorted(bounds.items())), *pins],
-            self.target,
-            preferences=preferences,
-            indexes=self._indexes,
-            without=tuple(sorted(self.recipe.without)),
-        )
+        """Ask the resolver; ``bounds`` are the highest versions that packages may have.
+
+        Raises:
+            IndexUnreachableError: It names the variants that need the index.
+        """
+        try:
+            return self.resolver.compile(
+                list(dict.fromkeys(one.text for one in asked)),
+                [*(f"{name}<={version}" for name, version in sorted(bounds.items())), *pins],
+                self.target,
+                preferences=preferences,
+                indexes=self._indexes,
+                without=tuple(sorted(self.recipe.without)),
+                homes=sorted({(one.name, one.index) for one in asked if one.index}),
+            )
+        except IndexUnreachableError as error:
+            raise explain_unreachable(self.recipe, self.siblings, error) from error
 
     @property
     def _indexes(self) -> tuple[str, ...]:
@@ -91,9 +100,10 @@ def _fails_alone(question: Question, variant: Variant, conflict: Conflict) -> Lo
     for one in asked:
         outcome = question.solve([one], {}, {})
         if isinstance(outcome, Conflict):
+            where = f" in the index {one.index}" if one.index else ""
             message = (
-                f"{one.place}: '{one.text}' of {variant.id} has no answer for {question.target}: "
-                f"{outcome.explanation}"
+                f"{one.place}: '{one.text}' of {variant.id} has no answer for {question.target}"
+                f"{where}: {outcome.explanation}"
             )
             return LockError(message, hint=_WHEELS_ONLY)
     culprits = _without_which_it_works(question, asked, {})

@@ -79,6 +79,7 @@ class Resolver(Protocol):
         preferences: Mapping[str, str],
         indexes: Sequence[str],
         without: Sequence[str] = (),
+        homes: Sequence[tuple[str, str]] = (),
     ) -> tuple[Resolved, ...] | Conflict:
         """Return the closure of ``requirements`` for exactly ``target``, sorted by name.
 
@@ -89,9 +90,12 @@ class Resolver(Protocol):
             preferences: Versions by canonical name that are taken where they are possible.
             indexes: Package indexes to ask before the default one, in this order.
             without: Packages that are left out, whoever asks for them.
+            homes: Packages among ``requirements``, each with the one index that it comes from and
+                that is asked for nothing else.
 
         Raises:
-            LockError: The question could not be answered, such as when an index is out of reach.
+            IndexUnreachableError: An index of these does not answer.
+            LockError: The question could not be answered otherwise.
         """
 
 

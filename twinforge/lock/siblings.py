@@ -18,6 +18,7 @@ from packaging.version import Version
 
 from twinforge.lock.asked import asked_by, twin_families
 from twinforge.lock.explain import Question, explain
+from twinforge.lock.homes import refuse_divided_homes
 from twinforge.lock.resolver import Conflict
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def resolve_siblings(
     Raises:
         LockError: There is no answer; it names the requirement that prevents it.
     """
+    refuse_divided_homes(recipe, siblings)
     question = Question(recipe, tuple(siblings), target, resolver)
     run = _Run(question, twin_families(recipe, siblings))
     attempt = run.apart if recipe.parity_exempt else run.together

@@ -22,8 +22,14 @@ from packaging.tags import compatible_tags, cpython_tags
 from packaging.utils import canonicalize_name, parse_wheel_filename
 from uv import find_uv_bin
 
-from twinforge.errors import LockError, MissingToolError
+from twinforge.errors import IndexUnreachableError, LockError, MissingToolError
 from twinforge.lock.resolver import Conflict, Resolved, Target
+from twinforge.lock.uv_question import (
+    name_indexes,
+    preferred_text,
+    project_text,
+    requirements_lines,
+)
 from twinforge.process import run
 
 if TYPE_CHECKING:
@@ -35,7 +41,6 @@ __all__ = [
     "UvResolver",
     "clean_environment",
     "default_index",
-    "index_name",
     "platform",
     "wheel_tags",
 ]
@@ -62,6 +67,9 @@ _GLIBC_MINORS = (17, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40)
 _OLDEST_MANYLINUX = {"x86_64": 5, "aarch64": 17}
 _LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 _NO_SOLUTION = 1
+_REQUIREMENTS = "requirements.in"
+_PROJECT = "pyproject.toml"
+_REFUSED = "check the network, the proxy and the CA bundle"
 _ANNOTATION = re.compile(r"^\s+# from (?P<url>\S+)$", re.MULTILINE)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -88,6 +96,7 @@ class UvResolver:
         preferences: Mapping[str, str],
         indexes: Sequence[str],
         without: Sequence[str] = (),
+        homes: Sequence[tuple[str, str]] = (),
     ) -> tuple[Resolved, ...] | Conflict:
         """See :meth:`twinforge.lock.resolver.Resolver.compile`."""
         if not requirements:
@@ -97,24 +106,32 @@ class UvResolver:
         # their URLs may hold credentials.
         if self.default_index:
             environment["UV_DEFAULT_INDEX"] = self.default_index
+        names = name_indexes([*indexes, *(index for _, index in homes)])
         if indexes:
-            environment["UV_INDEX"] = " ".join(_named(indexes))
+            environment["UV_INDEX"] = " ".join(f"{names[url]}={url}" for url in indexes)
         with tempfile.TemporaryDirectory(prefix="twinforge-lock-") as name:
             folder = Path(name)
             output = folder / "pylock.toml"
-            (folder / "requirements.in").write_text(_lines(requirements), encoding="utf-8")
-            (folder / "constraints.txt").write_text(_lines(constraints), encoding="utf-8")
+            question = folder / (_PROJECT if homes else _REQUIREMENTS)
+            asked = (
+                project_text(requirements, homes, names)
+                if homes
+                else requirements_lines(requirements)
+            )
+            question.write_text(asked, encoding="utf-8")
+            (folder / "constraints.txt").write_text(
+                requirements_lines(constraints), encoding="utf-8"
+            )
             # a requirement that holds nowhere takes the place of everybody's own
-            overrides = _lines([f"{name}; python_version < '0'" for name in without])
+            overrides = requirements_lines([f"{name}; python_version < '0'" for name in without])
             (folder / "overrides.txt").write_text(overrides, encoding="utf-8")
             if preferences:
-                output.write_text(_preferred(preferences), encoding="utf-8")
-            done = run(_argv(target), cwd=folder, env=environment, check=False)
+                output.write_text(preferred_text(preferences), encoding="utf-8")
+            done = run(_argv(target, question.name), cwd=folder, env=environment, check=False)
             if done.status == _NO_SOLUTION:
                 return Conflict(_explanation(done.stderr))
             if done.status:
-                message = f"uv could not ask the package indexes: {_one_line(done.stderr)}"
-                raise LockError(message, hint="check the network, the proxy and the CA bundle")
+                raise _no_answer(done.stderr, [*indexes, *(index for _, index in homes)])
             return _resolved(output.read_text(encoding="utf-8"), target)
 
 
@@ -147,7 +164,7 @@ def default_index(environment: Mapping[str, str], package: str) -> str:
     kept = {**settings, **clean_environment(environment), "NO_COLOR": "1"}
     with tempfile.TemporaryDirectory(prefix="twinforge-index-") as name:
         folder = Path(name)
-        (folder / "requirements.in").write_text(_lines([package]), encoding="utf-8")
+        (folder / "requirements.in").write_text(requirements_lines([package]), encoding="utf-8")
         argv = [
             *(_uv(), "pip", "compile", "requirements.in", "--no-deps", "--no-annotate"),
             *("--emit-index-annotation", "--no-header", "--no-progress", "--quiet"),
@@ -157,19 +174,8 @@ def default_index(environment: Mapping[str, str], package: str) -> str:
     found = _ANNOTATION.search(done.stdout)
     if done.status or found is None:
         message = f"uv could not ask the package index: {_one_line(done.stderr)}"
-        raise LockError(message, hint="check the network, the proxy and the CA bundle")
+        raise LockError(message, hint=_REFUSED)
     return found["url"]
-
-
-def index_name(url: str) -> str:
-    """Return the name that uv is given for an index, after its host.
-
-    >>> index_name("https://wheels.example.org/simple/")
-    'wheels-example-org'
-
-    Its credentials are then ``UV_INDEX_WHEELS_EXAMPLE_ORG_USERNAME`` and ``..._PASSWORD``.
-    """
-    return re.sub(r"[^a-z0-9]+", "-", urlsplit(url).netloc.rpartition("@")[2].lower()).strip("-")
 
 
 def platform(glibc: str, machine: str = "x86_64") -> str:
@@ -218,9 +224,9 @@ def _uv() -> str:
         raise MissingToolError(message, hint="install the package 'uv' again with pip") from error
 
 
-def _argv(target: Target) -> list[str]:
+def _argv(target: Target, question: str = _REQUIREMENTS) -> list[str]:
     return [
-        *(_uv(), "pip", "compile", "requirements.in"),
+        *(_uv(), "pip", "compile", question),
         *("--constraints", "constraints.txt"),
         *("--overrides", "overrides.txt"),
         *("--output-file", "pylock.toml"),
@@ -234,32 +240,16 @@ def _argv(target: Target) -> list[str]:
     ]
 
 
-def _named(indexes: Sequence[str]) -> list[str]:
-    named: dict[str, str] = {}
-    for url in dict.fromkeys(indexes):
-        name = index_name(url)
-        if name in named:
-            # uv refuses two indexes of one name; the second of a host has netrc for its credentials.
-            name = f"{name}-{len(named)}"
-        named[name] = url
-    return [f"{name}={url}" for name, url in named.items()]
-
-
-def _lines(requirements: Sequence[str]) -> str:
-    for requirement in requirements:
-        if not requirement.isprintable() or requirement.startswith("-"):
-            message = f"{requirement!r} is not a requirement that can be given to uv"
-            raise LockError(message)
-    return "".join(f"{requirement}\n" for requirement in requirements)
-
-
-def _preferred(versions: Mapping[str, str]) -> str:
-    """Return the beginnings of a pylock.toml: uv reads an output file that exists as preferences."""
-    packages = (
-        f'\n[[packages]]\nname = "{name}"\nversion = "{version}"\n'
-        for name, version in sorted(versions.items())
-    )
-    return 'lock-version = "1.0"\ncreated-by = "twinforge"\n' + "".join(packages)
+def _no_answer(stderr: str, indexes: Sequence[str]) -> LockError:
+    """Return the error for what uv could not ask, which names the recipe's index if it was one."""
+    said = _one_line(stderr)
+    fitting = (index for index in indexes if index.rstrip("/") in said)
+    index = max(fitting, key=len, default="")
+    if not index:
+        return LockError(f"uv could not ask the package indexes: {said}", hint=_REFUSED)
+    cause = said.rpartition("cause: ")[2]
+    message = f"the index {index} is out of reach: {cause}"
+    return IndexUnreachableError(message, index=index, said=cause, hint=_REFUSED)
 
 
 def _resolved(pylock: str, target: Target) -> tuple[Resolved, ...]:

@@ -107,10 +107,10 @@ def check_packages(
             names = {canonicalize_name(Requirement(name).name) for name in part.twin.values()}
             is_for_some = bool(part.when)
         else:
-            is_conditional = isinstance(part, ConditionalPart)
+            when = part.when if isinstance(part, ConditionalPart) else ""
             requirement = Requirement(part.package if isinstance(part, ConditionalPart) else part)
             names = {canonicalize_name(requirement.name)}
-            is_for_some = is_conditional or requirement.marker is not None
+            is_for_some = bool(when) or requirement.marker is not None
         for name in sorted(names):
             # two lines with markers are how one says "this version there, that version here"
             if name in seen and not (is_for_some and seen[name]):

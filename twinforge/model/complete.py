@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
     AnySource = Source[RecipeFile] | Source[MatrixFile]
 
-__all__ = ["complete_axes", "complete_matrix", "complete_recipe"]
+__all__ = ["complete_accelerators", "complete_axes", "complete_matrix", "complete_recipe"]
 
 _NO_CHANGE = SmokeChange(None, None, None)
 
@@ -96,22 +96,27 @@ def complete_axes(source: AnySource) -> tuple[Axis, ...]:
     )
 
 
+def complete_accelerators(source: Source[MatrixFile]) -> tuple[Accelerator, ...]:
+    """Return the accelerators that a matrix declares, in its order."""
+    return tuple(
+        Accelerator(
+            name,
+            part.cuda or "",
+            part.cudnn or "",
+            _apt(part.packages),
+            source.place("accelerators", name, key=True),
+            _libraries(source, ("accelerators", name, "libraries"), part.libraries),
+        )
+        for name, part in source.file.accelerators.items()
+    )
+
+
 def complete_matrix(source: Source[MatrixFile]) -> Matrix:
     """Return the matrix of a file without a problem."""
     file = source.file
     return Matrix(
         bases=tuple(_base(source, name, part) for name, part in file.bases.items()),
-        accelerators=tuple(
-            Accelerator(
-                name,
-                part.cuda or "",
-                part.cudnn or "",
-                _apt(part.packages),
-                source.place("accelerators", name, key=True),
-                _libraries(source, ("accelerators", name, "libraries"), part.libraries),
-            )
-            for name, part in file.accelerators.items()
-        ),
+        accelerators=complete_accelerators(source),
         axes=complete_axes(source),
         excludes=tuple(
             Rule(_plain(values), source.place("exclude", index), _when(values))
@@ -279,7 +284,7 @@ def _packages(
             names = {kind: part.twin[kind] for kind in ("cpu", "cuda")}
             yield index, Twin(names, part.version, place), part.when
         elif isinstance(part, ConditionalPart):
-            yield index, Package(Requirement(part.package), place), part.when
+            yield index, Package(Requirement(part.package), place, part.index), part.when
         else:
             yield index, Package(Requirement(part), place), ""
 

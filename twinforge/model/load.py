@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from twinforge.errors import Problem, ProjectError
 from twinforge.model.assemble import assemble_project
+from twinforge.model.complete import complete_accelerators
 from twinforge.model.inside import ProjectFiles, read_document
 from twinforge.model.matrix_file import MatrixFile
 from twinforge.model.recipe_file import HeirFile, RecipeFile
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from twinforge.model.matrix import Accelerator
     from twinforge.model.project import Project
     from twinforge.yamlfile import Document, Where
 
-__all__ = ["MATRIX", "RECIPES", "load_project"]
+__all__ = ["MATRIX", "RECIPES", "load_accelerators", "load_project"]
 
 MATRIX = "matrix.yaml"
 RECIPES = "recipes"
@@ -55,6 +57,22 @@ def load_project(root: Path) -> Project:
     if project is None or problems:
         raise ProjectError(problems)
     return project
+
+
+def load_accelerators(root: Path) -> tuple[tuple[Accelerator, ...], tuple[str, ...]]:
+    """Read what ``matrix.yaml`` says of accelerators, whatever is wrong with recipes.
+
+    Returns:
+        All that are declared, and the names of those on the axis, both in their order.
+
+    Raises:
+        ProjectError: The matrix can't be read, or has a key or value of a wrong form.
+    """
+    problems: list[Problem] = []
+    source = _read(ProjectFiles(root.resolve()), MATRIX, MatrixFile, problems)
+    if source is None or problems:
+        raise ProjectError(problems)
+    return complete_accelerators(source), tuple(source.file.axes.get("accelerator", ()))
 
 
 def _recipe_names(root: Path, problems: list[Problem]) -> list[str]:

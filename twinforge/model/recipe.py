@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from twinforge.model.cuda import NO_LIBRARIES
 
 if TYPE_CHECKING:
@@ -43,10 +45,14 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A Python package that every variant holds."""
+    """A Python package that every variant holds.
+
+    ``index`` is the URL of the only index that it comes from, or empty for those of the recipe.
+    """
 
     requirement: Requirement
     place: Place
+    index: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,3 +280,12 @@ class Recipe:
     cuda: CudaLibraries = NO_LIBRARIES
     without: Mapping[str, Exclusion] = field(default_factory=dict)
     shelves: tuple[Shelf, ...] = ()
+
+    @property
+    def homes(self) -> Mapping[str, str]:
+        """The packages that have an index of their own: canonical name -> URL, in order."""
+        return {
+            canonicalize_name(package.requirement.name): package.index
+            for package in self.packages
+            if isinstance(package, Package) and package.index
+        }

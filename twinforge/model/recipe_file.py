@@ -4,9 +4,9 @@ What needs more than one field to judge is checked in ``check_recipe`` and its l
 wrong field does not hide another.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from twinforge.model.cuda_file import CudaPart
 from twinforge.model.fields import (
@@ -63,10 +63,26 @@ class TwinPart(Part):
 
 
 class ConditionalPart(Part):
-    """A requirement of the variants that meet a condition."""
+    """A requirement with a condition, with an index of its own, or with both."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["when"]}, {"required": ["index"]}]}
+    )
 
     package: RequirementText = Field(description="A requirement (PEP 508).")
-    when: Line = Field(description=WHEN)
+    when: Line = Field(default="", description=f"{WHEN} All variants where there is none.")
+    index: IndexUrl = Field(
+        default="",
+        description="Where this package comes from and no other: the default index is not asked for "
+        "it, nor this one for anything else. Credentials come as secrets.",
+    )
+
+    @model_validator(mode="after")
+    def _has_more_than_a_requirement(self) -> Self:
+        if not self.model_fields_set & {"when", "index"}:
+            message = "the key 'when' or the key 'index' is missing"
+            raise ValueError(message)
+        return self
 
 
 def _package_tag(value: Any) -> str:
@@ -87,7 +103,9 @@ class PythonPart(Part):
     """The Python packages of every variant."""
 
     packages: tuple[PackagePart, ...] = Field(
-        default=(), description="Requirements (PEP 508), twins, and either with a condition."
+        default=(),
+        description="Requirements (PEP 508), twins, and either with a condition; a requirement may "
+        "have an index of its own.",
     )
     indexes: tuple[IndexUrl, ...] = Field(
         default=(), description="Indexes beside the default one; credentials come as secrets."

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from twinforge.lock.locked import BaseLock, Deb, VariantLock
     from twinforge.model.recipe import Recipe
     from twinforge.model.variant import Variant
-    from twinforge.render.layers import Layer
+    from twinforge.render.layers import Layer, Stage
 
 __all__ = ["EPOCH", "BaseName", "base_name", "render_files"]
 
@@ -97,6 +97,7 @@ def render_files(
     """
     layers = plan_layers(lock.wheels)
     stages = plan_stages(layers)
+    homes = {stage.name: _homes(recipe, stage) for stage in stages}
     has_debs = bool(lock.apt) and all(deb.path for deb in lock.apt)
     context = {
         "source": recipe.place.path,
@@ -108,7 +109,8 @@ def render_files(
         "debs": DEBS if has_debs else "",
         "steps": recipe.steps,
         "runtime": recipe.runtime,
-        "indexes": recipe.indexes,
+        "indexes": {stage.name: (*recipe.indexes, *homes[stage.name]) for stage in stages},
+        "scattered": [stage.name for stage in stages if homes[stage.name]],
         "env": tuple(recipe.env.items()),
         "labels": _labels(recipe, variant, lock),
         "epoch": EPOCH,
@@ -153,6 +155,12 @@ def _has_python(variant: Variant, base: BaseLock | None) -> bool:
     """Whether the wheel stages can start from the base, without waiting for apt."""
     # Not its -minimal, which lacks the modules that byte-compiling on several cores needs.
     return base is not None and f"python{variant.python}" in base.packages
+
+
+def _homes(recipe: Recipe, stage: Stage) -> tuple[str, ...]:
+    """Return the indexes that packages of a stage have of their own, in the recipe's order."""
+    names = {wheel.name for layer in stage.layers for wheel in layer.wheels}
+    return tuple(dict.fromkeys(index for name, index in recipe.homes.items() if name in names))
 
 
 def _labels(recipe: Recipe, variant: Variant, lock: VariantLock) -> tuple[tuple[str, str], ...]:

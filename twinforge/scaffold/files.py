@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Literal
 import yaml
 
 from twinforge.errors import UsageError
+from twinforge.scaffold.accelerators import cuda_name
 
 if TYPE_CHECKING:
+    from twinforge.scaffold.accelerators import Chosen
     from twinforge.scaffold.frameworks import Framework
 
 __all__ = ["NewFile", "Style", "check_name", "matrix_files", "recipe_files"]
@@ -34,6 +36,8 @@ _CODE = {
 }
 _SHARED = ("rows.py", "settings.py")
 _SERVER = "gunicorn"
+_WORKERS = {"program": "WORKERS", "runtime": "TWINFORGE_WORKERS"}
+"""What says how many processes serve: to the gunicorn.conf.py of the templates, and to the runtime."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,16 @@ def check_name(name: str) -> None:
         raise UsageError(message)
 
 
-def recipe_files(name: str, framework: Framework, style: Style) -> tuple[NewFile, ...]:
+def recipe_files(
+    name: str, framework: Framework, style: Style, chosen: Chosen
+) -> tuple[NewFile, ...]:
     """Return the files of a recipe: itself, its program, its smoke's data and its tests.
+
+    Args:
+        name: The recipe's.
+        framework: What learns.
+        style: Whether it has a program of its own, or uses the built-in runtime.
+        chosen: For which accelerators it is.
 
     Raises:
         UsageError: The name is none.
@@ -71,7 +83,7 @@ def recipe_files(name: str, framework: Framework, style: Style) -> tuple[NewFile
     home = f"images/{name}"
     code = f"{home}/program"
     return (
-        NewFile(f"recipes/{name}.yaml", _recipe(name, framework, style).encode()),
+        NewFile(f"recipes/{name}.yaml", _recipe(name, framework, style, chosen).encode()),
         *(
             NewFile(f"{code}/{one}", _template(style, one, name), one in _EXECUTABLE)
             for one in _CODE[style]
@@ -89,7 +101,7 @@ def recipe_files(name: str, framework: Framework, style: Style) -> tuple[NewFile
 
 def matrix_files(framework: Framework) -> tuple[NewFile, ...]:
     """Return the files of a project that has none yet."""
-    tag = f"cu{framework.cuda.replace('.', '')}"
+    tag = cuda_name(framework)
     accelerators = ["  cpu: {}"]
     if framework.cuda:
         accelerators.append(f'  {tag}: {{cuda: "{framework.cuda}"}} # comes as wheels')
@@ -106,16 +118,20 @@ def matrix_files(framework: Framework) -> tuple[NewFile, ...]:
     )
 
 
-def _recipe(name: str, framework: Framework, style: Style) -> str:
+def _recipe(name: str, framework: Framework, style: Style, chosen: Chosen) -> str:
     code = f"images/{name}/program"
-    packages = [*framework.packages, *([_SERVER] if style == "program" else [])]
+    packages = [
+        *framework.packages,
+        *(line for kind in chosen.kinds for line in framework.builds.get(kind, ())),
+        *([_SERVER] if style == "program" else []),
+    ]
     lines = [
         f"recipe: {_scalar(name)}",
         "version: 0.1.0",
         f"description: Kinds of iris flowers, by {framework.what}.",
     ]
-    if not framework.cuda:
-        lines.append("axes: {accelerator: [cpu]} # nothing in it knows a GPU")
+    if not chosen.is_axis:
+        lines.append(_axes(framework, chosen))
     if packages:
         lines += ["python:", "  packages:", *(_item(package) for package in packages)]
     if framework.system:
@@ -128,12 +144,21 @@ def _recipe(name: str, framework: Framework, style: Style) -> str:
             f"  predictor: {code}/predictor.py",
             f"  trainer: {code}/trainer.py",
         ]
-    if framework.env:
-        pairs = ", ".join(f'{key}: "{value}"' for key, value in framework.env)
+    env = [*framework.env, *([(_WORKERS[style], "1")] if framework.is_one_process else [])]
+    if env:
+        pairs = ", ".join(f'{key}: "{value}"' for key, value in env)
         lines.append(f"env: {{{pairs}}}")
     smoke = _text(_TEMPLATES, "smoke.yaml.tmpl").replace("<<name>>", name)
     lines.append(smoke.replace("<<startup>>", str(framework.startup_s)).rstrip())
-    return "\n".join([*lines, *framework.more]) + "\n"
+    more = framework.more if len(chosen.kinds) > 1 else ()
+    return "\n".join([*lines, *more]) + "\n"
+
+
+def _axes(framework: Framework, chosen: Chosen) -> str:
+    line = f"axes: {{accelerator: [{', '.join(map(_scalar, (*chosen.cpu, *chosen.cuda)))}]}}"
+    if chosen.lacks:
+        return f"{line} # GPUs want an accelerator of CUDA {chosen.lacks} in the matrix, and its name here"
+    return line if framework.cuda else f"{line} # nothing in it knows a GPU"
 
 
 def _item(package: str) -> str:

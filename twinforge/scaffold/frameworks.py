@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["FRAMEWORKS", "Framework"]
 
@@ -16,9 +20,13 @@ class Framework:
         name: As on the command line.
         what: What the program is, for the recipe's description.
         packages: The items of ``python.packages``, as YAML.
-        more: Further keys of the recipe, as YAML lines.
+        builds: More such items by kind of accelerator, where there is one of the kind.
+        note: What to know before its first lock, by kind of accelerator as ``builds``.
+        more: Further keys of a recipe with both kinds, as YAML lines.
         system: Debian packages.
         env: Variables of the image.
+        is_one_process: Whether one process serves: a framework that uses every CPU by itself would
+            hold a copy of itself in each process more.
         cuda: The CUDA version of a new matrix's second accelerator, or empty for none.
         startup_s: How long a container may take until it answers.
     """
@@ -26,15 +34,16 @@ class Framework:
     name: str
     what: str
     packages: tuple[str, ...] = ()
+    builds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    note: Mapping[str, str] = field(default_factory=dict)
     more: tuple[str, ...] = ()
     system: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
+    is_one_process: bool = False
     cuda: str = ""
     startup_s: int = 30
 
 
-_ONE_PROCESS = ("WORKERS", "1")
-"""A framework that uses every CPU by itself would hold a copy of itself in each process more."""
 _ONE_THREAD = ("OMP_NUM_THREADS", "1")
 
 _ALL = (
@@ -58,27 +67,37 @@ _ALL = (
             "keras",
             '{twin: {cpu: tensorflow-cpu, cuda: "tensorflow[and-cuda]"}, version: ~=2.21.0}',
         ),
-        env=(("KERAS_BACKEND", "tensorflow"), ("TF_CPP_MIN_LOG_LEVEL", "1"), _ONE_PROCESS),
+        env=(("KERAS_BACKEND", "tensorflow"), ("TF_CPP_MIN_LOG_LEVEL", "1")),
+        is_one_process=True,
         cuda="12.9",
         startup_s=120,
     ),
     Framework(
         "torch",
         "a small network in PyTorch",
-        (
-            "numpy",
-            "# the default index has the build for CUDA 12.8, and PyTorch's own the one for CPUs",
-            "{package: torch==2.10.0, when: kind == cuda}",
-            "{package: torch==2.10.0+cpu, when: kind == cpu}",
-        ),
+        ("numpy",),
+        builds={
+            "cuda": (
+                "package: torch==2.10.0 # the default index has the build for CUDA 12.8",
+                "  when: kind == cuda",
+            ),
+            "cpu": (
+                "package: torch==2.10.0+cpu",
+                "  when: kind == cpu",
+                "  index: https://download.pytorch.org/whl/cpu # or a mirror of it",
+            ),
+        },
+        note={
+            "cpu": "lock asks PyTorch's own index for the build for CPUs; where that is out of reach, "
+            "it says how to go on"
+        },
         more=(
             "parity:",
             '  exempt: {torch: "one version; the build for CPUs is marked in it, as +cpu"}',
-            "overrides:",
-            "  - when: kind == cpu",
-            '    python: {indexes: ["https://download.pytorch.org/whl/cpu"]}',
+            "# Where that index is out of reach, this line makes the images for GPUs without the others:",
+            "# shelved: [{when: kind == cpu, reason: PyTorch's own index is out of reach}]",
         ),
-        env=(_ONE_PROCESS,),
+        is_one_process=True,
         cuda="12.8",
         startup_s=60,
     ),

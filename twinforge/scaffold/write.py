@@ -13,17 +13,16 @@ if TYPE_CHECKING:
 
     from twinforge.scaffold.files import NewFile
 
-__all__ = ["write_new"]
+__all__ = ["check_new", "write_new"]
 
 _SHOWN = 5
 
 
-def write_new(root: Path, files: Sequence[NewFile]) -> None:
-    """Write files below a folder, which is made if it is not there.
+def check_new(root: Path, files: Sequence[NewFile]) -> None:
+    """See whether there is room for files below a folder.
 
     Raises:
-        UsageError: One is there, or lies outside the folder by a link, or can't be written; nothing
-            is written then.
+        UsageError: One is there, or lies outside the folder by a link.
     """
     taken = [file.path for file in files if os.path.lexists(root / file.path)]
     if taken:
@@ -34,6 +33,15 @@ def write_new(root: Path, files: Sequence[NewFile]) -> None:
         if not (root / file.path).resolve().is_relative_to(root.resolve()):
             message = f"'{file.path}' lies outside of the project: a folder above it is a link"
             raise UsageError(message)
+
+
+def write_new(root: Path, files: Sequence[NewFile]) -> None:
+    """Write files below a folder, which is made if it is not there.
+
+    Raises:
+        UsageError: There is no room for one, or it can't be written; nothing is written then.
+    """
+    check_new(root, files)
     made: list[Path] = []
     try:
         for file in files:

@@ -39,8 +39,9 @@ class Index:
         preferences: Mapping[str, str],
         indexes: Sequence[str],
         without: Sequence[str] = (),
+        homes: Sequence[tuple[str, str]] = (),
     ) -> tuple[Resolved, ...]:
-        del constraints, target, preferences, indexes
+        del constraints, target, preferences, indexes, homes
         names = [*requirements, "nccl"] if "boost" in requirements else requirements
         kept = sorted(name for name in names if name not in without)
         return tuple(Resolved(one, "1.0", f"{one}-1.0.whl", "a" * 64, 1) for one in kept)

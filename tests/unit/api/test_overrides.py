@@ -15,6 +15,8 @@ from twinforge.errors import StaleError
 from twinforge.lock.resolve import Upgrade
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.unit.world import World
 
 CPU, CUDA, OTHER = (
@@ -122,6 +124,31 @@ def test_specs_of_all_builds_have_the_key_and_the_version_as_tags(world: World) 
     )
     assert (specs[1].folder / "Dockerfile").is_file()
     assert specs[1].contexts["twinforge/base:debian-12"].startswith("docker-image://twinforge/base")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "overrides: [{when: kind == cuda, python: {indexes: ['https://a.example.org/']}}]\n",
+        "python: {packages: [{package: nccl, when: kind == cuda, index: 'https://a.example.org/'}]}\n",
+    ],
+)
+def test_credentials_go_to_the_builds_that_ask_an_index_and_to_no_other(
+    world: World, tmp_path: Path, text: str
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine a.example.org login me password hunter2")
+    add(world, text)
+    write_locks(world.workspace)
+    world.again()
+    world.render()
+    vars(world.workspace).update(environ={**world.workspace.environ, "NETRC": str(netrc)})
+    specs = build_specs(world.workspace, world.variants())
+    assert {spec.name: spec.secrets.get("netrc") for spec in specs} == {
+        OTHER: None,
+        CPU: None,
+        CUDA: netrc,
+    }
 
 
 def test_a_recipe_that_only_others_extend_needs_no_lock(world: World) -> None:

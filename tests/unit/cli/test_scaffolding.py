@@ -57,6 +57,26 @@ def test_a_dry_run_writes_nothing(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "p").exists()
 
 
+def test_a_dry_run_says_what_stands_in_the_way(run: Run, tmp_path: Path) -> None:
+    run("-C", str(tmp_path), "new", "irises")
+    again = run("-C", str(tmp_path), "new", "irises", "--dry-run")
+    assert (again.status, again.out) == (2, "")
+    assert "nothing is overwritten, and here already: recipes/irises.yaml" in again.err
+
+
+def test_what_is_next_begins_in_the_project_s_folder(run: Run, tmp_path: Path) -> None:
+    folder = str(tmp_path / "my project")
+    ran = run("-C", folder, "new", "irises", "--json")
+    assert json.loads(ran.out)["next"][:2] == [f"cd '{folder}'", "twinforge check"]
+
+
+def test_where_one_build_comes_from_is_told_before_the_first_lock(run: Run, tmp_path: Path) -> None:
+    ran = run("-C", str(tmp_path), "new", "irises", "--framework", "torch")
+    assert "\nnote: lock asks PyTorch's own index for the build for CPUs" in ran.err
+    other = run("-C", str(tmp_path), "new", "other", "--framework", "xgboost", "--json")
+    assert json.loads(other.out)["notes"] == []
+
+
 def test_a_wrong_name_writes_nothing(run: Run, tmp_path: Path) -> None:
     ran = run("-C", str(tmp_path), "new", "../irises")
     assert ran.status == 2

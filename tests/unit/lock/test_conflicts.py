@@ -152,6 +152,7 @@ def test_a_resolver_that_breaks_parity_is_caught(
             preferences: Mapping[str, str],
             indexes: Sequence[str],
             without: Sequence[str] = (),
+            homes: Sequence[tuple[str, str]] = (),
         ) -> tuple[Resolved, ...] | Conflict:
             found = super().compile(
                 requirements,
@@ -160,6 +161,7 @@ def test_a_resolver_that_breaks_parity_is_caught(
                 preferences=preferences,
                 indexes=indexes,
                 without=without,
+                homes=homes,
             )
             if isinstance(found, Conflict) or "boost" not in requirements:
                 return found

@@ -54,8 +54,9 @@ class Graph:
         preferences: Mapping[str, str],
         indexes: Sequence[str],
         without: Sequence[str] = (),
+        homes: Sequence[tuple[str, str]] = (),
     ) -> tuple[Resolved, ...] | Conflict:
-        del constraints, preferences, indexes
+        del constraints, preferences, indexes, homes
         assert target == Target("3.11", "2.36")
         self.asked.append(tuple(without))
         found: set[str] = set()

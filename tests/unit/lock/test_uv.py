@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from twinforge.errors import LockError, MissingToolError
+from twinforge.errors import IndexUnreachableError, LockError, MissingToolError
 from twinforge.lock import uv
 from twinforge.lock.resolver import Conflict, Resolved, Target
+from twinforge.lock.uv_question import name_indexes, preferred_text, requirements_lines
 from twinforge.process import Completed
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def test_a_target_for_arm64_takes_its_wheels_only() -> None:
 
 
 def test_preferences_are_a_lock_without_wheels() -> None:
-    assert tomllib.loads(uv._preferred({"b": "2", "a": "1"}))["packages"] == [
+    assert tomllib.loads(preferred_text({"b": "2", "a": "1"}))["packages"] == [
         {"name": "a", "version": "1"},
         {"name": "b", "version": "2"},
     ]
@@ -146,14 +147,15 @@ def test_credentials_in_a_url_never_reach_a_message() -> None:
 @pytest.mark.parametrize("line", ["numpy\n--index-url x", "-r /etc/passwd", "--index-url=x"])
 def test_a_requirement_can_never_become_an_option(line: str) -> None:
     with pytest.raises(LockError, match="is not a requirement"):
-        uv._lines([line])
+        requirements_lines([line])
 
 
 def test_two_indexes_of_one_host_have_two_names() -> None:
-    assert uv._named(["https://a.example.org/x", "https://a.example.org/y"]) == [
-        "a-example-org=https://a.example.org/x",
-        "a-example-org-1=https://a.example.org/y",
-    ]
+    urls = ["https://a.example.org/x", "https://a.example.org/y", "https://a.example.org/x"]
+    assert name_indexes(urls) == {
+        "https://a.example.org/x": "a-example-org",
+        "https://a.example.org/y": "a-example-org-1",
+    }
 
 
 def test_nothing_asked_for_is_answered_without_asking() -> None:
@@ -226,6 +228,54 @@ def test_an_index_out_of_reach_is_an_error_without_secrets(monkeypatch: pytest.M
         ask(monkeypatch, child)
     assert "https://wheels.example.org/torch/" in caught.value.message
     assert "secret" not in caught.value.message
+
+
+def test_a_package_s_own_index_is_asked_for_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    child = Uv()
+    monkeypatch.setattr(uv, "run", child)
+    uv.UvResolver({"PATH": "/bin"}).compile(
+        ["numpy", 'torch==2.1.0+cpu; python_version > "3"'],
+        [],
+        TARGET,
+        preferences={},
+        indexes=["https://a.example.org/simple"],
+        homes=[("torch", "https://a.example.org/whl/cpu")],
+    )
+    assert child.env["UV_INDEX"] == "a-example-org=https://a.example.org/simple"
+    assert "pyproject.toml" in child.argv
+    assert "requirements.in" not in child.files
+    asked = tomllib.loads(child.files["pyproject.toml"])
+    assert asked["project"]["dependencies"] == [
+        "numpy",
+        'torch==2.1.0+cpu; python_version > "3"',
+    ]
+    assert asked["tool"]["uv"] == {
+        "sources": {"torch": {"index": "a-example-org-1"}},
+        "index": [
+            {
+                "name": "a-example-org-1",
+                "url": "https://a.example.org/whl/cpu",
+                "explicit": True,
+            }
+        ],
+    }
+
+
+def test_the_index_of_the_recipe_that_does_not_answer_is_named_and_the_last_cause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stderr = (
+        "error: Request failed after 3 retries\n"
+        "  cause: Failed to fetch: https://extra.example.org/simple/torch/\n"
+        "  cause: client error (Connect)\n  cause: Connection refused (os error 111)\n"
+    )
+    with pytest.raises(IndexUnreachableError) as caught:
+        ask(monkeypatch, Uv(2, stderr))
+    assert caught.value.index == "https://extra.example.org/simple"
+    assert caught.value.message == (
+        "the index https://extra.example.org/simple is out of reach: "
+        "Connection refused (os error 111)"
+    )
 
 
 def test_a_package_without_its_program_is_a_missing_tool(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,7 @@ class World:
     packages: Mapping[str, Mapping[str, Sequence[str]]]
     asked: list[tuple[tuple[str, ...], tuple[str, ...], Target]] = field(default_factory=list)
     left_out: list[tuple[str, ...]] = field(default_factory=list)
+    homes: list[tuple[tuple[str, str], ...]] = field(default_factory=list)
 
     def compile(  # noqa: PLR0913 - as the protocol has it
         self,
@@ -53,8 +54,10 @@ class World:
         preferences: Mapping[str, str],
         indexes: Sequence[str],
         without: Sequence[str] = (),
+        homes: Sequence[tuple[str, str]] = (),
     ) -> tuple[Resolved, ...] | Conflict:
         del indexes
+        self.homes.append(tuple(homes))
         self.left_out.append(tuple(without))
         self.asked.append((tuple(requirements), tuple(constraints), target))
         limits = [Requirement(text) for text in constraints]

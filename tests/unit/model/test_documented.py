@@ -62,7 +62,10 @@ def test_the_documented_overrides_do_what_is_said(documented: Project) -> None:
     included = documented.recipe_for(variants["digits/cu124-debian13-py3.13"])
     assert included.env == {"LEVEL": "2", "MALLOC_ARENA_MAX": "2"}
     assert included.smoke.startup_s == 120
-    assert len(included.packages) == 2
+    assert len(included.packages) == 3
+    assert included.homes == {}
+    cpu = documented.recipe_for(variants["digits/cpu-debian12-py3.12"])
+    assert cpu.homes == {"torch": "https://download.pytorch.org/whl/cpu"}
 
 
 def test_every_documented_selector_names_something(documented: Project) -> None:

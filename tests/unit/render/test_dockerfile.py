@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from packaging.requirements import Requirement
 
 from twinforge.errors import TwinforgeError
 from twinforge.lock.locked import BaseLock, Deb
 from twinforge.model.matrix import Accelerator, Base, Bootstrap
 from twinforge.model.place import Place
+from twinforge.model.recipe import Package
 from twinforge.model.reference import Digest, Reference
 from twinforge.render.dockerfile import EPOCH, _shipped, base_name, render_files
 
@@ -132,6 +134,28 @@ def test_an_index_comes_with_a_secret_for_its_credentials(
     dockerfile = render(make_recipe(indexes=(index, f"{index}2")), lock=lock)["Dockerfile"]
     assert f"export UV_INDEX='{index} {index}2'; \\\n" in dockerfile
     assert "--mount=type=secret,id=netrc,target=/root/.netrc" in dockerfile
+
+
+def test_an_index_of_a_package_is_asked_in_the_stage_that_holds_it_and_in_no_other(
+    render: Callable[..., Make],
+    make_recipe: Callable[..., Recipe],
+    make_lock: Callable[..., VariantLock],
+    make_wheel: Callable[..., Wheel],
+) -> None:
+    lock = make_lock(make_wheel("numpy"), make_wheel("torch", group="device"))
+    own, every = "https://wheels.example.com/cpu", "https://packages.example.com/simple/"
+    package = Package(Requirement("Torch"), PLACE, own)
+    text = render(make_recipe(packages=(package,)), lock=lock)["Dockerfile"]
+    common, device = re.findall(r"AS wheels-\w+\n(.*?)\n\n", text, re.DOTALL)
+    assert "UV_INDEX" not in common
+    assert "netrc" not in common
+    assert f"export UV_INDEX={own}; \\\n" in device
+    assert "export UV_INDEX_STRATEGY=unsafe-best-match; \\\n" in device
+    assert "--mount=type=secret,id=netrc,target=/root/.netrc" in device
+    both = render(make_recipe(packages=(package,), indexes=(every,)), lock=lock)["Dockerfile"]
+    assert f"export UV_INDEX='{every} {own}'; \\\n" in both
+    assert f"export UV_INDEX={every}; \\\n" in both
+    assert both.count("UV_INDEX_STRATEGY") == 1
 
 
 def test_all_times_are_the_one_of_the_epoch(

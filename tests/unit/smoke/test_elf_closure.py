@@ -206,6 +206,37 @@ def test_a_provider_that_nobody_asks_for_may_lack_its_libraries() -> None:
     assert len(missing({f"{capi}/libonnxruntime.so.1": Elf(needed=["libnvinfer.so.10"])})) == 1
 
 
+@pytest.mark.parametrize(
+    ("file", "needed"),
+    [
+        ("cufile/lib/libcufile_rdma.so.1", "libmlx5.so.1"),
+        ("cu13/lib/libcufile_rdma.so.1", "librdmacm.so.1"),
+        ("nvshmem/lib/nvshmem_bootstrap_mpi.so.3", "libmpi.so.40"),
+        ("nvshmem/lib/nvshmem_transport_ucx.so.3", "libucs.so.0"),
+        ("nvshmem/lib/nvshmem_transport_ucx.so.3", "libucp.so.0"),
+    ],
+)
+def test_what_nvidia_s_wheels_open_on_some_networks_only_may_lack_their_libraries(
+    file: str, needed: str
+) -> None:
+    assert closure({f"{SITE}/nvidia/{file}": Elf(needed=[needed])}).missing == ()
+    # a library of CUDA's is another matter, and so is the same need of another file
+    assert len(missing({f"{SITE}/nvidia/{file}": Elf(needed=["libcublas.so.12"])})) == 1
+    assert len(missing({f"{SITE}/nvidia/nvshmem/lib/libnvshmem_host.so.3": Elf(needed=[needed])}))
+
+
+def test_a_test_of_pytorch_s_own_may_be_broken_and_no_other_program_of_it() -> None:
+    needs = Elf(needed=["libc10.so", "libtorch.so", "libtorch_cpu.so"])
+    assert closure({f"{SITE}/torch/bin/test_shim": needs}).missing == ()
+    assert len(missing({f"{SITE}/torch/bin/torch_shm_manager": needs})) == 3
+
+
+def test_a_plugin_of_triton_finds_triton_loaded() -> None:
+    needs = Elf(needed=["libtriton.so"])
+    assert closure({f"{SITE}/triton/plugins/libMLIRDialectPlugin.so": needs}).missing == ()
+    assert len(missing({f"{SITE}/triton/_C/libproton.so": needs})) == 1
+
+
 def tensorflow(*without: str) -> Files:
     names = {
         "cuda_runtime": "libcudart.so.12",

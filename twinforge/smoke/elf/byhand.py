@@ -93,12 +93,51 @@ PRELOADED = (
     ),
 )
 
+_TESTS = "a test of PyTorch itself, which comes with its wheel and which nothing starts"
+_TESTS_SOURCE = "read of torch 2.13.0+cpu on 2026-11-29: bin/test_shim looks nowhere for torch/lib"
+_CUFILE = "reading from storage over RDMA, which only an RDMA network's own libraries make possible"
+_CUFILE_SOURCE = (
+    "https://github.com/pytorch/pytorch/pull/148465 (neither libtorch* nor libcufile.so is linked "
+    "against it), and read of nvidia-cufile-cu12 1.13.1.3 on 2026-11-29"
+)
+_NVSHMEM = "a plugin of NVSHMEM for one launcher or one network, opened where that is asked for"
+_NVSHMEM_SOURCE = (
+    "https://docs.nvidia.com/nvshmem/api/latest/gen/env.html (NVSHMEM_BOOTSTRAP, "
+    "NVSHMEM_REMOTE_TRANSPORT), and read of nvidia-nvshmem-cu12 3.4.5 on 2026-11-29"
+)
+
 OPTIONAL = (
     Optional(
         "*/onnxruntime/capi/libonnxruntime_providers_tensorrt.so",
         "libnv*.so.*",
         "the TensorRT provider, which has to be asked for by name",
         "https://onnxruntime.ai/docs/execution-providers/TensorRT-ExecutionProvider.html",
+    ),
+    *(
+        Optional("*/torch/bin/test_*", needs, _TESTS, _TESTS_SOURCE)
+        for needs in ("libc10.so", "libtorch.so", "libtorch_cpu.so")
+    ),
+    Optional(
+        "*/triton/plugins/*",
+        "libtriton.so",
+        "a plugin of Triton, which opens those that TRITON_PLUGIN_PATHS names and is there by then",
+        "read of triton 3.7.1 on 2026-11-29: _C/libtriton.so asks for that variable",
+    ),
+    *(
+        Optional("*/libcufile_rdma.so.*", needs, _CUFILE, _CUFILE_SOURCE)
+        for needs in ("libibverbs.so.*", "libmlx5.so.*", "librdmacm.so.*")
+    ),
+    *(
+        Optional(f"*/nvshmem/lib/nvshmem_{plugin}.so.*", needs, _NVSHMEM, _NVSHMEM_SOURCE)
+        for plugin, needs in (
+            ("bootstrap_mpi", "libmpi.so.*"),
+            ("bootstrap_pmix", "libpmix.so.*"),
+            ("bootstrap_shmem", "liboshmem.so.*"),
+            ("transport_ibdevx", "libmlx5.so.*"),
+            ("transport_ibgda", "libmlx5.so.*"),
+            ("transport_libfabric", "libfabric.so.*"),
+            ("transport_ucx", "libuc[ps].so.*"),
+        )
     ),
 )
 
