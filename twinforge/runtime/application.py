@@ -7,6 +7,7 @@ multi-model endpoints" of SageMaker's developer guide.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,7 @@ from twinforge.runtime.interface import Context, InvalidInput, UnsupportedInput
 from twinforge.runtime.logs import log, log_exception
 from twinforge.runtime.multimodel import ModelError, is_out_of_memory
 from twinforge.runtime.predictor import Stream
-from twinforge.runtime.running import Runner
+from twinforge.runtime.running import GivenUp, Runner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from twinforge.runtime.predictor import Predictor
     from twinforge.runtime.routes import Answering
     from twinforge.runtime.settings import Settings
+    from twinforge.runtime.watch import Watch
 
 __all__ = ["Application"]
 
@@ -37,6 +39,9 @@ _ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 _LONGEST_ATTRIBUTES = 1024
 _HEALTHY_S = 1.5
 """SageMaker gives a ping 2 s."""
+
+_CLOSED = 499
+"""What the log says of a request whose sender has gone; nobody is sent it."""
 
 _END = object()
 
@@ -47,6 +52,7 @@ class Application:
     Args:
         predictor: The user's.
         settings: How to serve.
+        watch: Where it is written down how long predictions take.
         model: What ``load`` returned, where models do not come by requests.
         models: The models that requests load, where they do.
     """
@@ -55,6 +61,7 @@ class Application:
         self,
         predictor: Predictor,
         settings: Settings,
+        watch: Watch,
         *,
         model: Any = None,
         models: Models | None = None,
@@ -63,7 +70,9 @@ class Application:
         self._settings = settings
         self._model = model
         self._models = models
-        self._runner = Runner(settings.threads, inline_s=settings.inline_s, queue=settings.queue)
+        self._runner = Runner(
+            settings.threads, inline_s=settings.inline_s, queue=settings.queue, watch=watch
+        )
         # Of its own, so that a ping does not wait behind predictions.
         self._health = ThreadPoolExecutor(1, thread_name_prefix="healthy")
         self._asked: asyncio.Future[bool] | None = None
@@ -98,14 +107,18 @@ class Application:
 
     async def next_piece(self, stream: Stream) -> bytes | None:
         """Return the next piece of a stream, None at its end."""
-        piece = await self._runner.later(_next_of, stream.rest)
+        piece = await self._runner.later(_next_of, stream.rest, sender=stream.sender)
         return None if piece is _END else media.format_item(piece)
 
     def abandon(self, stream: Stream) -> None:
         """Let the user's generator clean up."""
         close = getattr(stream.rest, "close", None)
         if close is not None:
-            asyncio.ensure_future(self._runner.later(_quietly, close))  # noqa: RUF006 - it may get lost
+            asyncio.ensure_future(self._close(close, stream.sender))  # noqa: RUF006 - it may get lost
+
+    def gives_up(self) -> bool:
+        """Whether a prediction took too long, and the process must end; asked once a second."""
+        return self._runner.give_up()
 
     def finish(self, request: Request, status: int) -> None:
         """Give the place back, and log what is to be."""
@@ -178,11 +191,26 @@ class Application:
         if not size:
             return refusal(HTTPStatus.BAD_REQUEST, "the body is empty")
         if self._runner.is_quick(size):
-            return self._runner.now(self._predict, request, request.context)
-        return self._runner.later(self._predict, request, request.context, size_bytes=size)
+            sender = request.sender
+            return self._runner.now(self._predict, request, request.context, sender=sender)
+        return self._invoke_later(request, size)
+
+    async def _invoke_later(self, request: Request, size: int) -> Reply | Stream:
+        try:
+            return await self._runner.later(
+                self._predict, request, request.context, sender=request.sender, size_bytes=size
+            )
+        except GivenUp as error:
+            return _given_up(error, "prediction")
+
+    async def _close(self, close: Any, sender: int) -> None:
+        with contextlib.suppress(GivenUp):
+            await self._runner.later(_quietly, close, sender=sender)
 
     def _predict(self, request: Request, context: Context) -> Reply | Stream:
         """Answer by the user's code; also in a thread."""
+        if request.is_left:
+            return Reply(_CLOSED)  # nobody reads it
         try:
             answer = self._predictor.answer(request.body, _charset(request), context)
         except InvalidInput as error:
@@ -196,7 +224,7 @@ class Application:
                 status = HTTPStatus.INSUFFICIENT_STORAGE
             return refusal(status, f"the prediction failed: {type(error).__name__}")
         if isinstance(answer, Stream):
-            return replace(answer, headers=_attributes(context))
+            return replace(answer, headers=_attributes(context), sender=request.sender)
         return Reply(HTTPStatus.OK, answer.body, answer.content_type, _attributes(context))
 
     async def _ping(self) -> Reply:
@@ -227,9 +255,12 @@ class Application:
 
     async def _load(self, models: Models, body: bytes) -> Reply:
         try:
-            return await self._runner.later(models.load, body)
+            # Whoever asks may go: the model is for others, too.
+            return await self._runner.later(models.load, body, sender=0)
         except ModelError as error:
             return refusal(error.status, str(error))
+        except GivenUp as error:
+            return _given_up(error, "load")
 
     def _log(self, request: Request, status: int, level: str) -> None:
         headers = request.headers
@@ -244,6 +275,16 @@ class Application:
             content_type=media.main_type(headers.get("content-type", "")),
             inference_id=headers.get("x-amzn-sagemaker-inference-id", ""),
         )
+
+
+def _given_up(error: GivenUp, what: str) -> Reply:
+    if error.took_s:
+        message = (
+            f"the {what} had not ended after {error.took_s:.0f} s, and its process is replaced"
+        )
+        return refusal(HTTPStatus.GATEWAY_TIMEOUT, message)
+    message = "the process ends, since another prediction took too long"
+    return refusal(HTTPStatus.SERVICE_UNAVAILABLE, message, ("retry-after", "1"))
 
 
 def _names_in(path: str) -> list[str]:

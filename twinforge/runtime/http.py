@@ -37,10 +37,12 @@ class Request:
         query: What follows the first ``?``.
         headers: Names in lower case; of repeated ones the last.
         start_s: When its headers were there.
+        sender: The inode of its connection's socket.
         body: The whole body, once it is there.
         size_bytes: How long the body was, also where it was not kept.
         share: What its body has of the budget, or waits for; None for a small one.
         context: What the predictor is told, for a request that goes to it.
+        is_left: Whether its sender has gone.
     """
 
     method: str
@@ -48,10 +50,12 @@ class Request:
     query: str
     headers: dict[str, str]
     start_s: float
+    sender: int = 0
     body: bytes = b""
     size_bytes: int = 0
     share: Share | None = field(default=None, repr=False)
     context: Context | None = field(default=None, repr=False)
+    is_left: bool = False
 
 
 def refusal(status: HTTPStatus, reason: str, *headers: tuple[str, str]) -> Reply:

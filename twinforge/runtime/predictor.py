@@ -23,12 +23,21 @@ _WHAT = "predictor"
 
 @dataclass(frozen=True)
 class Stream:
-    """An answer that comes in pieces, the first of which is there already."""
+    """An answer that comes in pieces, the first of which is there already.
+
+    Attributes:
+        first: The first piece.
+        rest: Gives the others.
+        content_type: Of all.
+        headers: More of the answer's.
+        sender: The inode of the socket of who reads it.
+    """
 
     first: bytes
     rest: Iterator[Any]
     content_type: str
     headers: tuple[tuple[str, str], ...] = ()
+    sender: int = 0
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,12 @@ class OneAtATime(socket.socket):
 class Server:
     """Answers by ``routes`` until it is told to stop.
 
+    Args:
+        routes: Who answers.
+        stop_s: How long what is in flight may take in the end.
+        must_end: Says each second whether to stop without having been told.
+        budget: What the bodies of all requests share.
+
     Attributes:
         connections: All that are open.
         date: What the header of that name says, by the second.
@@ -57,7 +63,7 @@ class Server:
     """
 
     def __init__(
-        self, routes: Routes, *, stop_s: float, is_orphan: Callable[[], bool], budget: Budget
+        self, routes: Routes, *, stop_s: float, must_end: Callable[[], bool], budget: Budget
     ) -> None:
         self.connections: set[Connection] = set()
         self.date = formatdate(usegmt=True)
@@ -65,7 +71,7 @@ class Server:
         self.buffer = memoryview(bytearray(READ_BYTES))
         self._routes = routes
         self._stop_s = stop_s
-        self._is_orphan = is_orphan
+        self._must_end = must_end
 
     async def serve(self, listener: socket.socket, on_listening: Callable[[], None]) -> None:
         """Serve until SIGTERM, and until what was in flight then is answered."""
@@ -77,10 +83,11 @@ class Server:
         )
         on_listening()
         stopping = asyncio.ensure_future(stop.wait())
-        while not stop.is_set() and not self._is_orphan():
+        while not stop.is_set() and not self._must_end():
             await asyncio.wait({stopping}, timeout=_TICK_S)
             self._tick(loop.time())
-        await asyncio.sleep(_LAST_ACCEPT_S)
+        if stop.is_set():  # else there are others who take them
+            await asyncio.sleep(_LAST_ACCEPT_S)
         server.close()
         deadline_s = loop.time() + self._stop_s
         for connection in tuple(self.connections):
@@ -95,5 +102,5 @@ class Server:
             if connection.is_held_back:
                 if connection.is_left:
                     connection.close()
-            elif not connection.is_answering and now_s - connection.active_s > _IDLE_S:
+            elif connection.has_stalled(now_s, _IDLE_S):
                 connection.close()

@@ -19,8 +19,19 @@ __all__ = ["Settings", "SettingsError", "read_settings"]
 _MIB = 1024 * 1024
 _HIGHEST_PORT = 65535
 _REALTIME_MIB = 25
+_LONGEST_S = 3600
+"""SageMaker's longest invocations, asynchronous ones and a batch's, may take an hour."""
+
+_REALTIME_S = 60
+"""It waits that long for a real-time invocation; the longer ones' sender does not go."""
+
 _BATCH_MIB = 100
 """SageMaker: ``MaxConcurrentTransforms`` times ``MaxPayloadInMB`` may be 100 at most."""
+
+
+_TIMEOUT = ("SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS", "SAGEMAKER_MODEL_SERVER_TIMEOUT")
+"""Of sagemaker-inference-toolkit (``parameters.py``). Its server took the second for minutes, against
+its own documentation, and got the first for that reason; here both are seconds."""
 
 
 class SettingsError(ValueError):
@@ -39,6 +50,8 @@ class Settings:
         gpus: How many GPUs the processes share out; 0 where a worker gets no GPU of its own.
         max_body_bytes: The largest body; 0 for any.
         queue: Requests that a process may hold, waiting ones included, before it says 503.
+        limit_s: How long a prediction may take while its sender waits.
+        left_s: How long it may take when its sender has gone.
         inline_s: A prediction that takes less than this needs no thread of its own.
         stop_s: How long requests in flight may take after SIGTERM.
         multi_model: Whether models come by requests, and not from ``model_dir``.
@@ -54,6 +67,8 @@ class Settings:
     gpus: int
     max_body_bytes: int
     queue: int
+    limit_s: float
+    left_s: float
     inline_s: float
     stop_s: float
     multi_model: bool
@@ -96,6 +111,7 @@ def read_settings(environ: Mapping[str, str], machine: Machine) -> Settings:
     if strategy not in {"SINGLE_RECORD", "MULTI_RECORD"}:
         message = f"SAGEMAKER_BATCH_STRATEGY is '{strategy}', not SINGLE_RECORD or MULTI_RECORD"
         raise SettingsError(message)
+    limit_s = _number(environ, _TIMEOUT, 0, least=1)
     has_own_gpus = not multi_model and not environ.get("CUDA_VISIBLE_DEVICES")
     return Settings(
         host=environ.get("TWINFORGE_HOST") or "0.0.0.0",  # noqa: S104 - the container's only door
@@ -105,6 +121,8 @@ def read_settings(environ: Mapping[str, str], machine: Machine) -> Settings:
         gpus=machine.gpus if has_own_gpus else 0,
         max_body_bytes=megabytes * _MIB,
         queue=_number(environ, ("TWINFORGE_QUEUE",), 256, least=1),
+        limit_s=limit_s or _LONGEST_S,
+        left_s=limit_s or _REALTIME_S,
         inline_s=_number(environ, ("TWINFORGE_INLINE_MS",), 5, least=0) / 1000,
         stop_s=_number(environ, ("TWINFORGE_STOP_S",), 25, least=0),
         multi_model=multi_model,

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 from twinforge.runtime.failure import LONGEST_REASON
 from twinforge.runtime.logs import log, log_exception
 from twinforge.runtime.machine import resident_bytes
+from twinforge.runtime.patience import Patience
+from twinforge.runtime.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -59,6 +61,8 @@ class _Worker:
     pid: int
     pipe: int
     started_s: float
+    patience: Patience
+    is_late: bool = False
     is_loaded: bool = False
     reason: str = ""
     unread: bytes = b""
@@ -81,7 +85,7 @@ class Supervisor:
         settings: How to serve.
         machine: What there is.
         run: What a worker does, in a process of its own; returns its exit status.
-        make_place: Makes what a worker is given: number, socket, voice and models.
+        make_place: Makes what a worker is given: number, socket, voice, models and watch.
     """
 
     settings: Settings
@@ -112,6 +116,7 @@ class Supervisor:
                 self._wait([wake_read])
                 self._read_signals(wake_read)
                 self._reap()
+                self._end_late()
         finally:
             port.close()
             self._stop(wake_read)
@@ -144,16 +149,23 @@ class Supervisor:
 
     def _start(self, number: int, port: socket.socket, now_s: float) -> _Worker:
         read, write = os.pipe()
+        watch = Watch(self.settings.threads)
         sys.stdout.flush()
         pid = os.fork()
         if pid == 0:
             os.close(read)
-            self._be_worker(number, port, write)
+            self._be_worker(number, port, write, watch)
         os.close(write)
         os.set_blocking(read, False)
-        return _Worker(number, pid, read, now_s)
+        patience = Patience(
+            watch,
+            limit_s=self.settings.limit_s,
+            left_s=self.settings.left_s,
+            stop_s=self.settings.stop_s,
+        )
+        return _Worker(number, pid, read, now_s, patience)
 
-    def _be_worker(self, number: int, port: socket.socket, pipe: int) -> NoReturn:
+    def _be_worker(self, number: int, port: socket.socket, pipe: int, watch: Watch) -> NoReturn:
         """Become a worker; nothing of the parent's may run in this process."""
         status = 1
         try:
@@ -169,7 +181,9 @@ class Supervisor:
                 first = line.splitlines()[0] if line else ""
                 os.write(pipe, f"{first}\n".encode(errors="backslashreplace"))
 
-            place = self.make_place(number=number, port=port, tell=tell, models=self._models)
+            place = self.make_place(
+                number=number, port=port, tell=tell, models=self._models, watch=watch
+            )
             status = self.run(place)
         except BaseException as error:  # noqa: BLE001 - a worker must never return from here
             log_exception("a worker failed", error)
@@ -244,12 +258,35 @@ class Supervisor:
             if not self._is_stopping:
                 self._on_death(slot, worker, os.waitstatus_to_exitcode(status))
 
+    def _end_late(self) -> None:
+        """End the workers in which a prediction takes too long."""
+        for slot in self._slots:
+            worker = slot.worker
+            if worker is None:
+                continue
+            late = worker.patience.look()
+            if late is not None:
+                worker.is_late = True
+                log(
+                    "error",
+                    "a prediction takes too long, and its worker is replaced",
+                    worker=worker.number,
+                    late=worker.pid,
+                    took_s=round(late.took_s, 1),
+                    limit_s=late.limit_s,
+                    sender="has gone" if late.is_left else "waits",
+                    hint="SAGEMAKER_MODEL_SERVER_TIMEOUT sets how many seconds a prediction may take",
+                )
+            if worker.patience.is_over():
+                _kill(worker.pid, signal.SIGKILL)
+
     def _on_death(self, slot: _Slot, worker: _Worker, code: int) -> None:
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"status {code}"
         now_s = time.monotonic()
         if worker.is_loaded and now_s - worker.started_s >= _STEADY_S:
             slot.failures = 0
-        slot.failures += 1
+        # That the predictor took too long says nothing of the next worker.
+        slot.failures = 1 if worker.is_late else slot.failures + 1
         pause_s = 0.0 if slot.failures == 1 else min(2.0 ** (slot.failures - 2), _LONGEST_PAUSE_S)
         slot.not_before_s = now_s + pause_s
         if not worker.is_loaded:
@@ -264,7 +301,7 @@ class Supervisor:
             worker=worker.number,
             how=how,
             died=worker.pid,
-            why=worker.reason,
+            why="a prediction took too long" if worker.is_late else worker.reason,
             pause_s=pause_s,
         )
 

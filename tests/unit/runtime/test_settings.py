@@ -40,6 +40,25 @@ def test_an_empty_environment_has_sagemakers_defaults() -> None:
     assert (settings.port, settings.model_dir) == (8080, "/opt/ml/model")
     assert settings.max_body_bytes == 25 * 1024 * 1024
     assert settings.stop_s < 30
+    assert (settings.limit_s, settings.left_s) == (3600, 60)
+
+
+@pytest.mark.parametrize(
+    ("environ", "limit_s"),
+    [
+        ({"SAGEMAKER_MODEL_SERVER_TIMEOUT": "900"}, 900),
+        (
+            {
+                "SAGEMAKER_MODEL_SERVER_TIMEOUT": "15",
+                "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS": "20",
+            },
+            20,
+        ),
+    ],
+)
+def test_a_limit_that_is_set_holds_whoever_waits(environ: dict[str, str], limit_s: int) -> None:
+    settings = read_settings(environ, CPU)
+    assert (settings.limit_s, settings.left_s) == (limit_s, limit_s)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +67,10 @@ def test_an_empty_environment_has_sagemakers_defaults() -> None:
         ({"SAGEMAKER_BIND_TO_PORT": "65536"}, "SAGEMAKER_BIND_TO_PORT is '65536', not a whole"),
         ({"SAGEMAKER_BIND_TO_PORT": "-1"}, "number from 1 to 65535"),
         ({"TWINFORGE_THREADS": "0"}, "TWINFORGE_THREADS is '0', not a whole number of at least 1"),
+        (
+            {"SAGEMAKER_MODEL_SERVER_TIMEOUT": "0"},
+            "SAGEMAKER_MODEL_SERVER_TIMEOUT is '0', not a whole number of at least 1",
+        ),
         ({"SAGEMAKER_MULTI_MODEL": "maybe"}, "SAGEMAKER_MULTI_MODEL is 'maybe', not true or false"),
         ({"SAGEMAKER_BATCH_STRATEGY": "ALL"}, "SAGEMAKER_BATCH_STRATEGY is 'ALL', not SINGLE"),
         ({"SAGEMAKER_MULTI_MODEL": "1", "TWINFORGE_WORKERS": "2"}, "all models are in one process"),
