@@ -13,7 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 from twinforge.runtime import media
@@ -25,7 +25,7 @@ from twinforge.runtime.predictor import Stream
 from twinforge.runtime.running import GivenUp, Runner
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from twinforge.runtime.multimodel import Models
     from twinforge.runtime.predictor import Predictor
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from twinforge.runtime.watch import Watch
 
 __all__ = ["Application"]
+
+T = TypeVar("T")
 
 _ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 _LONGEST_ATTRIBUTES = 1024
@@ -107,7 +109,7 @@ class Application:
 
     async def next_piece(self, stream: Stream) -> bytes | None:
         """Return the next piece of a stream, None at its end."""
-        piece = await self._runner.later(_next_of, stream.rest, sender=stream.sender)
+        piece = await self._runner.later(_contained, next, stream.rest, _END, sender=stream.sender)
         return None if piece is _END else media.format_item(piece)
 
     def abandon(self, stream: Stream) -> None:
@@ -217,7 +219,7 @@ class Application:
             return refusal(HTTPStatus.BAD_REQUEST, str(error))
         except UnsupportedInput as error:
             return refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, str(error))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's code raises
+        except BaseException as error:  # noqa: BLE001 - whatever the user's code raises
             log_exception("the prediction failed", error, model=context.model_name)
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             if self._models is not None and is_out_of_memory(error):
@@ -232,13 +234,15 @@ class Application:
         if asked is None or asked.done():  # else the last one has not been answered yet
             loop = asyncio.get_running_loop()
             assert self._predictor.healthy is not None  # noqa: S101 - else nobody asks
-            asked = self._asked = loop.run_in_executor(self._health, self._predictor.healthy)
+            asked = self._asked = loop.run_in_executor(
+                self._health, _contained, self._predictor.healthy
+            )
         await asyncio.wait({asked}, timeout=_HEALTHY_S)
         if not asked.done():
             return refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"healthy() took over {_HEALTHY_S} s")
         try:
             is_healthy = asked.result()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, it is not healthy
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is not healthy
             log_exception("healthy() failed", error)
             return refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"healthy(): {type(error).__name__}")
         if is_healthy:
@@ -320,16 +324,22 @@ def _is_attributes(text: str) -> bool:
     return len(text) <= _LONGEST_ATTRIBUTES and text.isascii() and text.isprintable()
 
 
-def _next_of(pieces: Iterator[Any]) -> Any:
+def _contained(function: Callable[..., T], *arguments: object) -> T:
+    """Call the user's code; what would end a thread, a task or the process ends nothing but this."""
     try:
-        return next(pieces, _END)
-    except SystemExit as error:  # of the user's code; the other requests are not to end with it
-        message = "the stream called sys.exit()"
-        raise RuntimeError(message) from error
+        return function(*arguments)
+    except Exception as error:
+        if not isinstance(error, StopIteration):  # which no future can hold
+            raise
+        cause: BaseException = error
+    except BaseException as error:  # noqa: BLE001 - SystemExit, CancelledError, one of the user's
+        cause = error
+    message = f"the predictor raised {type(cause).__name__}"
+    raise RuntimeError(message) from cause
 
 
 def _quietly(close: Any) -> None:
     try:
-        close()
+        _contained(close)
     except Exception as error:  # noqa: BLE001 - of the user's code
         log_exception("a stream could not be closed", error)

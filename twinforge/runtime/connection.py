@@ -77,7 +77,7 @@ class Connection(asyncio.BufferedProtocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - of a stream socket
         self._transport = transport
         self._loop = asyncio.get_running_loop()
-        self._sender = os.fstat(transport.get_extra_info("socket").fileno()).st_ino
+        self._sender = os.fstat(self.fileno()).st_ino
         self.active_s = self._loop.time()
         self._server.connections.add(self)
 
@@ -171,9 +171,13 @@ class Connection(asyncio.BufferedProtocol):
         self._count(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        """Take a header; what follows a body in chunks is none of the request's."""
         self._count(len(name) + len(value))
+        if self._receiving is not None:
+            return
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        before = self._headers.get(key)
+        self._headers[key] = text if before is None else f"{before}, {text}"
 
     def on_headers_complete(self) -> None:
         """Look at the headers before the body is there."""
@@ -262,6 +266,11 @@ class Connection(asyncio.BufferedProtocol):
         taken = self._transport.get_extra_info("socket")
         (state,) = taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
         return state in _LEFT
+
+    def fileno(self) -> int:
+        """Return the descriptor of its socket, -1 if it is closed."""
+        number: int = self._transport.get_extra_info("socket").fileno()
+        return number
 
     def close(self) -> None:
         """Close, whatever is under way; what was not sent yet will not be."""

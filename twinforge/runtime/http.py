@@ -35,7 +35,7 @@ class Request:
         method: As it was sent.
         path: Without the query.
         query: What follows the first ``?``.
-        headers: Names in lower case; of repeated ones the last.
+        headers: Names in lower case; repeated ones are one list.
         start_s: When its headers were there.
         sender: The inode of its connection's socket.
         body: The whole body, once it is there.

@@ -160,7 +160,7 @@ class Models:
             raise ModelError(HTTPStatus.INSUFFICIENT_STORAGE, message)
         try:
             return self._load(url)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # whatever the user's code raises
             log_exception("the model can't be loaded", error, model=name)
             if is_out_of_memory(error):
                 message = f"there is not enough memory for the model '{name}'"

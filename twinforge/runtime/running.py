@@ -102,11 +102,15 @@ class Runner:
 
     def now(self, function: Callable[..., T], *arguments: object, sender: int) -> T:
         """Return what a function returns, and take its time."""
+        loop = asyncio.get_running_loop()
         began_s = time.monotonic()
         self._watch.begin(_LOOP, began_s, sender)
+        # As in a thread, where none runs: the function may run one of its own.
+        asyncio._set_running_loop(None)  # noqa: SLF001 - asyncio documents it for loops
         try:
             return function(*arguments)
         finally:
+            asyncio._set_running_loop(loop)  # noqa: SLF001 - as above
             self._watch.end(_LOOP)
             self._learn(time.monotonic() - began_s)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 from email.utils import formatdate
@@ -81,6 +82,12 @@ class Server:
         server = await loop.create_server(
             lambda: Connection(self, self._routes), sock=listener, backlog=_BACKLOG
         )
+        os.register_at_fork(
+            # A signal to the child that came sooner would be one of this process.
+            before=lambda: _mask(signal.SIG_BLOCK),
+            after_in_parent=lambda: _mask(signal.SIG_UNBLOCK),
+            after_in_child=lambda: self._let_go(listener),
+        )
         on_listening()
         stopping = asyncio.ensure_future(stop.wait())
         while not stop.is_set() and not self._must_end():
@@ -95,6 +102,22 @@ class Server:
         while self.connections and loop.time() < deadline_s:  # noqa: ASYNC110 - once, at the end
             await asyncio.sleep(_PAUSE_S)
 
+    def _let_go(self, listener: socket.socket) -> None:
+        """Let go of what is not its own, in a process that the user's code has forked.
+
+        Connections would stay open with it when this process is killed; and a signal that it gets
+        would be taken for one of this process, whose loop is woken through a pipe of both.
+        """
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _mask(signal.SIG_UNBLOCK)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        taken = (connection.fileno() for connection in self.connections)
+        for fd in (listener.fileno(), *taken):
+            if fd >= 0:  # the number stays in use: the objects that hold it may close it yet
+                os.dup2(nothing, fd, inheritable=False)
+        os.close(nothing)
+
     def _tick(self, now_s: float) -> None:
         self.date = formatdate(usegmt=True)
         for connection in tuple(self.connections):
@@ -104,3 +127,7 @@ class Server:
                     connection.close()
             elif connection.has_stalled(now_s, _IDLE_S):
                 connection.close()
+
+
+def _mask(how: int) -> None:
+    signal.pthread_sigmask(how, {signal.SIGTERM})

@@ -188,8 +188,9 @@ class Supervisor:
         except BaseException as error:  # noqa: BLE001 - a worker must never return from here
             log_exception("a worker failed", error)
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            with contextlib.suppress(Exception):  # whatever the user's code has made of them
+                sys.stdout.flush()
+                sys.stderr.flush()
             os._exit(status)
 
     def _share_out(self, number: int) -> None:

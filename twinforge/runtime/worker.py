@@ -6,7 +6,6 @@ import gc
 import json
 import os
 import signal
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -108,5 +107,4 @@ def _serve(application: Application, settings: Settings, machine: Machine, place
         budget=Budget(budget_bytes(machine, settings.workers)),
     )
     polling.run(server.serve(listener, on_listening), looks=has_core(settings, machine))
-    sys.stdout.flush()
     return 0
