@@ -195,8 +195,8 @@ class Supervisor:
 
     def _share_out(self, number: int) -> None:
         """Give a worker its GPU and its share of the cores, before its framework is imported."""
-        if self.settings.gpus > 1:
-            os.environ["CUDA_VISIBLE_DEVICES"] = str(number % self.settings.gpus)
+        if len(self.settings.gpus) > 1:
+            os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(self.settings.gpus_of(number))
         share = max(1, self.machine.cores // self.settings.workers)
         os.environ.setdefault("OMP_NUM_THREADS", str(share))
 

@@ -24,9 +24,10 @@ def test_a_list_of_many_models_comes_in_pages(tmp_path: Path) -> None:
     names = [model["modelName"] for page in (first, second) for model in page["models"]]
     assert names == [f"m{number}" for number in range(150)]
     assert (len(first["models"]), "nextPageToken" in second) == (100, False)
-    with pytest.raises(ModelError) as caught:
-        models.listed("next_page_token=x")
-    assert caught.value.status == 400
+    for token in ("x", "-1", "9" * 5000):
+        with pytest.raises(ModelError) as caught:
+            models.listed(f"next_page_token={token}")
+        assert caught.value.status == 400
 
 
 def test_a_model_that_the_memory_has_no_room_for_is_not_loaded(tmp_path: Path) -> None:
@@ -66,7 +67,17 @@ def test_every_change_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b'{"model_name": "a"}', b'{"model_name": 1, "url": ""}']
+    "body",
+    [
+        b"",
+        b"[]",
+        b"[" * 100_000,
+        b'{"model_name": "a"}',
+        b'{"model_name": 1, "url": ""}',
+        asked("a", "x" * 5000),
+        asked("a", "nul \0"),
+    ],
+    ids=lambda body: str(body[:30]),
 )
 def test_a_request_that_names_no_model_is_refused(body: bytes) -> None:
     with pytest.raises(ModelError) as caught:
