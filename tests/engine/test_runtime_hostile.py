@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -160,3 +161,21 @@ def test_a_worker_without_an_output_ends_alone(tmp_path: Path) -> None:
         )  # without waiting for the others as their parent does
         assert server.log.read_text().count("a worker died") == 1
         assert server.stop() == 0
+
+
+def test_more_connections_than_descriptors_are_taken_when_there_are_some(tmp_path: Path) -> None:
+    program = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)); "
+        "from twinforge.runtime.serve import main; sys.exit(main())"
+    )
+    env: dict[str, Any] = {"TWINFORGE_WORKERS": "1"}
+    with serving(tmp_path, PREDICTOR, program=("-c", program), **env) as server:
+        taken = [
+            socket.create_connection(("127.0.0.1", server.port), DEADLINE_S) for _ in range(100)
+        ]
+        wait_until(lambda: "Too many open files" in server.log.read_text(), "all were taken")
+        for one in taken:
+            one.close()
+        server.wait_for_ping()
+        lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+    assert "the event loop complains" in {line["event"] for line in lines}

@@ -35,6 +35,11 @@ _UP, _DOWN = 0.25, 0.02
 """How much a slower and a faster prediction move the estimate: one that the machine was busy in
 does not send all that follow to a thread, and a few slow ones do."""
 
+_HARMFUL_S = 0.5
+_WARY_S = 600.0
+"""One that took so long in the event loop has kept pings waiting, which have 2 s: for ten minutes
+none is run there then, however quick the others are."""
+
 _LOOP = 0
 """The event loop's place among those that predictions run in; threads have those that follow."""
 
@@ -83,6 +88,7 @@ class Runner:
         self._is_ending = False
         # Until something was measured, nothing is quick.
         self._estimate_s = _FIRST_S
+        self._wary_until_s = 0.0
 
     def enter(self) -> bool:
         """Take a place for a request, which ``leave`` gives back; whether there is one."""
@@ -98,7 +104,8 @@ class Runner:
     def is_quick(self, size_bytes: int) -> bool:
         """Whether a request of this size may be answered here and now."""
         is_small = size_bytes <= _SMALL_BYTES
-        return is_small and self._estimate_s < self._inline_s and not self._tasks
+        is_likely = is_small and self._estimate_s < self._inline_s and not self._tasks
+        return is_likely and time.monotonic() >= self._wary_until_s
 
     def now(self, function: Callable[..., T], *arguments: object, sender: int) -> T:
         """Return what a function returns, and take its time."""
@@ -112,7 +119,10 @@ class Runner:
         finally:
             asyncio._set_running_loop(loop)  # noqa: SLF001 - as above
             self._watch.end(_LOOP)
-            self._learn(time.monotonic() - began_s)
+            ended_s = time.monotonic()
+            self._learn(ended_s - began_s)
+            if ended_s - began_s > _HARMFUL_S:
+                self._wary_until_s = ended_s + _WARY_S
 
     async def later(
         self,

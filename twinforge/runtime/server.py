@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from twinforge.runtime.body import READ_BYTES
 from twinforge.runtime.connection import Connection
+from twinforge.runtime.logs import log, log_exception
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,6 +80,7 @@ class Server:
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
         loop.add_signal_handler(signal.SIGTERM, stop.set)
+        loop.set_exception_handler(_log_failure)
         server = await loop.create_server(
             lambda: Connection(self, self._routes), sock=listener, backlog=_BACKLOG
         )
@@ -127,6 +129,16 @@ class Server:
                     connection.close()
             elif connection.has_stalled(now_s, _IDLE_S):
                 connection.close()
+
+
+def _log_failure(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what no request has failed by, such as that there is no descriptor for a connection."""
+    del loop
+    error = context.get("exception")
+    if error is None:
+        log("error", "the event loop complains", why=context["message"])
+    else:
+        log_exception("the event loop complains", error, why=context["message"])
 
 
 def _mask(how: int) -> None:
