@@ -13,20 +13,17 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Any
 
 from twinforge.runtime import media
-from twinforge.runtime.http import Reply, Request, refusal, too_large
+from twinforge.runtime.http import Reply, Request, names_in, only, refusal, too_large
 from twinforge.runtime.interface import Context, InvalidInput, UnsupportedInput
 from twinforge.runtime.logs import log, log_exception
 from twinforge.runtime.multimodel import ModelError, is_out_of_memory
-from twinforge.runtime.predictor import Stream
+from twinforge.runtime.predictor import Stream, contained
 from twinforge.runtime.running import GivenUp, Runner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from twinforge.runtime.multimodel import Models
     from twinforge.runtime.predictor import Predictor
     from twinforge.runtime.routes import Answering
@@ -34,8 +31,6 @@ if TYPE_CHECKING:
     from twinforge.runtime.watch import Watch
 
 __all__ = ["Application"]
-
-T = TypeVar("T")
 
 _ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 _LONGEST_ATTRIBUTES = 1024
@@ -109,7 +104,7 @@ class Application:
 
     async def next_piece(self, stream: Stream) -> bytes | None:
         """Return the next piece of a stream, None at its end."""
-        piece = await self._runner.later(_contained, next, stream.rest, _END, sender=stream.sender)
+        piece = await self._runner.later(contained, next, stream.rest, _END, sender=stream.sender)
         return None if piece is _END else media.format_item(piece)
 
     def abandon(self, stream: Stream) -> None:
@@ -136,20 +131,20 @@ class Application:
     def _admit(self, request: Request) -> None:
         path, method = request.path, request.method
         if path == "/invocations":
-            _only(method, "POST", path)
+            only(method, "POST", path)
             if self._models is not None:
                 raise refusal(HTTPStatus.NOT_FOUND, "models are invoked at /models/NAME/invoke")
             self._prepare(request, self._model, "")
         elif path in {"/ping", "/execution-parameters"}:
-            _only(method, "GET", path)
+            only(method, "GET", path)
         elif self._models is not None and path == "/models":
-            _only(method, "GET, POST", path)
+            only(method, "GET, POST", path)
         elif self._models is not None and path.startswith("/models/"):
-            name, *rest = _names_in(path)
+            name, *rest = names_in(path)
             if not rest:
-                _only(method, "GET, DELETE", path)
+                only(method, "GET, DELETE", path)
             elif rest == ["invoke"]:
-                _only(method, "POST", path)
+                only(method, "POST", path)
                 self._prepare(request, self._models.get(name), name)
             else:
                 raise refusal(HTTPStatus.NOT_FOUND, f"there is nothing at '{path}'")
@@ -214,7 +209,7 @@ class Application:
         if request.is_left:
             return Reply(_CLOSED)  # nobody reads it
         try:
-            answer = self._predictor.answer(request.body, _charset(request), context)
+            answer = self._predictor.answer(request.body, request.charset, context)
         except InvalidInput as error:
             return refusal(HTTPStatus.BAD_REQUEST, str(error))
         except UnsupportedInput as error:
@@ -235,7 +230,7 @@ class Application:
             loop = asyncio.get_running_loop()
             assert self._predictor.healthy is not None  # noqa: S101 - else nobody asks
             asked = self._asked = loop.run_in_executor(
-                self._health, _contained, self._predictor.healthy
+                self._health, contained, self._predictor.healthy
             )
         await asyncio.wait({asked}, timeout=_HEALTHY_S)
         if not asked.done():
@@ -250,7 +245,7 @@ class Application:
         return refusal(HTTPStatus.SERVICE_UNAVAILABLE, "healthy() says no")
 
     def _of_models(self, models: Models, request: Request) -> Answering:
-        names = _names_in(request.path)
+        names = names_in(request.path)
         if not names:
             if request.method == "GET":
                 return models.listed(request.query)
@@ -291,25 +286,6 @@ def _given_up(error: GivenUp, what: str) -> Reply:
     return refusal(HTTPStatus.SERVICE_UNAVAILABLE, message, ("retry-after", "1"))
 
 
-def _names_in(path: str) -> list[str]:
-    """Return what follows ``/models`` in a path, as models are called."""
-    return [unquote(name) for name in path.split("/")[2:]]
-
-
-def _only(method: str, allowed: str, path: str) -> None:
-    if method not in allowed.split(", "):
-        message = f"'{path}' takes {allowed}"
-        raise refusal(HTTPStatus.METHOD_NOT_ALLOWED, message, ("allow", allowed))
-
-
-def _charset(request: Request) -> str:
-    for parameter in request.headers.get("content-type", "").split(";")[1:]:
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "charset":
-            return value.strip().strip('"') or "utf-8"
-    return "utf-8"
-
-
 def _attributes(context: Context) -> tuple[tuple[str, str], ...]:
     text = str(context.custom_attributes or "")  # whatever a predictor has put there
     if not text:
@@ -324,22 +300,8 @@ def _is_attributes(text: str) -> bool:
     return len(text) <= _LONGEST_ATTRIBUTES and text.isascii() and text.isprintable()
 
 
-def _contained(function: Callable[..., T], *arguments: object) -> T:
-    """Call the user's code; what would end a thread, a task or the process ends nothing but this."""
-    try:
-        return function(*arguments)
-    except Exception as error:
-        if not isinstance(error, StopIteration):  # which no future can hold
-            raise
-        cause: BaseException = error
-    except BaseException as error:  # noqa: BLE001 - SystemExit, CancelledError, one of the user's
-        cause = error
-    message = f"the predictor raised {type(cause).__name__}"
-    raise RuntimeError(message) from cause
-
-
 def _quietly(close: Any) -> None:
     try:
-        _contained(close)
+        contained(close)
     except Exception as error:  # noqa: BLE001 - of the user's code
         log_exception("a stream could not be closed", error)

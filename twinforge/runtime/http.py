@@ -6,12 +6,13 @@ import json
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from twinforge.runtime.budget import Share
     from twinforge.runtime.interface import Context
 
-__all__ = ["Reply", "Request", "head_of", "refusal", "too_large"]
+__all__ = ["Reply", "Request", "head_of", "names_in", "only", "refusal", "too_large"]
 
 _JSON = "application/json"
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
@@ -57,12 +58,37 @@ class Request:
     context: Context | None = field(default=None, repr=False)
     is_left: bool = False
 
+    @property
+    def charset(self) -> str:
+        """The one that the content type names, or UTF-8."""
+        for parameter in self.headers.get("content-type", "").split(";")[1:]:
+            name, _, value = parameter.partition("=")
+            if name.strip().lower() == "charset":
+                return value.strip().strip('"') or "utf-8"
+        return "utf-8"
+
 
 def refusal(status: HTTPStatus, reason: str, *headers: tuple[str, str]) -> Reply:
     """Return an answer that says why there is no other."""
     body = json.dumps({"error": reason, "status": status.value}, ensure_ascii=False)
     # Half of a surrogate pair, which UTF-8 has not, is one of JSON's escapes.
     return Reply(status.value, body.encode(errors="backslashreplace"), _JSON, headers)
+
+
+def names_in(path: str) -> list[str]:
+    """Return what follows ``/models`` in a path, as models are called."""
+    return [unquote(name) for name in path.split("/")[2:]]
+
+
+def only(method: str, allowed: str, path: str) -> None:
+    """Refuse a method that a path does not take.
+
+    Raises:
+        Reply: 405, with what is allowed.
+    """
+    if method not in allowed.split(", "):
+        message = f"'{path}' takes {allowed}"
+        raise refusal(HTTPStatus.METHOD_NOT_ALLOWED, message, ("allow", allowed))
 
 
 def too_large(limit_bytes: int) -> Reply:

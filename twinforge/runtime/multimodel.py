@@ -175,7 +175,8 @@ class Models:
             raise ModelError(HTTPStatus.INTERNAL_SERVER_ERROR, message) from error
 
     def _tell(self) -> None:
-        self._on_change({name: loaded.url for name, loaded in self._loaded.items()})
+        with self._lock:  # or an older state could be told last
+            self._on_change({name: loaded.url for name, loaded in self._loaded.items()})
 
 
 def is_out_of_memory(error: BaseException) -> bool:

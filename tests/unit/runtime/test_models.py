@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -64,6 +66,24 @@ def test_every_change_is_told(tmp_path: Path) -> None:
     models.load(asked("m", tmp_path))
     models.unload("m")
     assert told == [{"m": str(tmp_path)}, {}]
+
+
+def test_the_last_change_is_told_last(tmp_path: Path) -> None:
+    told: list[dict[str, str]] = []
+
+    def tell(urls: dict[str, str]) -> None:
+        if len(urls) == 1:
+            time.sleep(0.2)
+        told.append(urls)
+
+    models = Models(lambda _: None, memory_bytes=0, on_change=tell)
+    first = threading.Thread(target=lambda: models.load(asked("a", tmp_path)))
+    first.start()
+    while "a" not in models._loaded:
+        time.sleep(0.01)
+    models.load(asked("b", tmp_path))
+    first.join()
+    assert set(told[-1]) == {"a", "b"}
 
 
 @pytest.mark.parametrize(
