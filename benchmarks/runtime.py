@@ -88,7 +88,10 @@ def build_by_hand(bench: Bench, image: str, base: str) -> None:
     name = image.rpartition(":")[2]
     folder = bench.scratch / name
     shutil.copytree(_HERE / "handwritten" / name, folder, dirs_exist_ok=True)
-    shutil.copy(_HERE / "projects/rows/program/rows.py", folder)
+    for module in (_HERE / "projects/rows/program").glob("*.py"):
+        shutil.copy(module, folder)
+    runtime = bench.root / "twinforge/runtime"
+    shutil.copytree(runtime, folder / "twinforge/runtime", dirs_exist_ok=True)
     secret = ("--secret", f"id=ca,src={bench.ca}") if bench.ca else ()
     context = ("--build-context", f"base=docker-image://{base}")
     bench.docker("buildx", "build", "--load", "--tag", image, *secret, *context, str(folder))
