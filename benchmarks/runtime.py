@@ -1,4 +1,4 @@
-"""Two images that serve the same model under the same limits, and a generator of load: ``wrk``."""
+"""Images that serve the same model under the same limits, and a generator of load: ``wrk``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from twinforge import process
 from twinforge.errors import MissingToolError, SmokeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from benchmarks.bench import Bench
 
@@ -25,9 +25,10 @@ __all__ = [
     "CONNECTIONS",
     "FLASK",
     "PAYLOADS",
+    "SERVERS",
     "Load",
     "Payload",
-    "build_flask",
+    "build_by_hand",
     "build_project",
     "measure_load",
     "measure_one",
@@ -36,6 +37,7 @@ __all__ = [
 
 CONNECTIONS = (1, 8, 64)
 FLASK = "twinforge-bench:flask"
+SERVERS = "twinforge-bench:servers"
 
 _HERE = Path(__file__).parent
 _LIMITS = ("--cpus", "1", "--memory", "1g", "--memory-swap", "1g")
@@ -71,8 +73,8 @@ class Load:
 def build_project(bench: Bench, name: str) -> str:
     """Build the image of a project with the runtime, whose recipe has its name; return its id."""
     root = bench.scratch / name
-    shutil.copytree(_HERE / "projects" / name, root)
-    (root / "images").mkdir()
+    shutil.copytree(_HERE / "projects" / name, root, dirs_exist_ok=True)
+    (root / "images").mkdir(exist_ok=True)
     shutil.copy(bench.root / "images/bases.lock.json", root / "images")
     for verb in ("lock", "render", "build"):
         argv = [sys.executable, str(bench.root / "build.py"), "--quiet", verb]
@@ -81,18 +83,23 @@ def build_project(bench: Bench, name: str) -> str:
     return bench.docker("image", "inspect", "--format", "{{.Id}}", image)
 
 
-def build_flask(bench: Bench, base: str) -> str:
-    """Build the hand-written image on a base, and return its reference."""
-    folder = bench.scratch / "flask"
-    shutil.copytree(_HERE / "handwritten/flask", folder)
-    shutil.copy(_HERE / "projects/rows/program/rows.py", folder)
+def build_by_hand(bench: Bench, image: str, base: str) -> None:
+    """Build ``FLASK`` or ``SERVERS``, whose folder has the name of its tag, on a base."""
+    name = image.rpartition(":")[2]
+    folder = bench.scratch / name
+    shutil.copytree(_HERE / "handwritten" / name, folder, dirs_exist_ok=True)
+    for module in (_HERE / "projects/rows/program").glob("*.py"):
+        shutil.copy(module, folder)
+    runtime = bench.root / "twinforge/runtime"
+    shutil.copytree(runtime, folder / "twinforge/runtime", dirs_exist_ok=True)
     secret = ("--secret", f"id=ca,src={bench.ca}") if bench.ca else ()
     context = ("--build-context", f"base=docker-image://{base}")
-    bench.docker("buildx", "build", "--load", "--tag", FLASK, *secret, *context, str(folder))
-    return FLASK
+    bench.docker("buildx", "build", "--load", "--tag", image, *secret, *context, str(folder))
 
 
-def measure_load(bench: Bench, image: str, *command: str) -> dict[tuple[str, int], Load]:
+def measure_load(
+    bench: Bench, image: str, *command: str, payloads: Sequence[Payload] = PAYLOADS
+) -> dict[tuple[str, int], Load]:
     """Serve, and return what each payload came to at each number of connections.
 
     Raises:
@@ -105,7 +112,7 @@ def measure_load(bench: Bench, image: str, *command: str) -> dict[tuple[str, int
     with serving(bench, image, *_LIMITS, command=command) as (_, address):
         return {
             (payload.name, connections): measure_one(bench, address, payload, connections)
-            for payload in PAYLOADS
+            for payload in payloads
             for connections in CONNECTIONS
         }
 

@@ -8,7 +8,7 @@ from benchmarks.runtime import (
     CONNECTIONS,
     FLASK,
     PAYLOADS,
-    build_flask,
+    build_by_hand,
     build_project,
     measure_load,
 )
@@ -103,7 +103,7 @@ class Runtime(Scenario):
     def setup(self) -> None:
         """Build both."""
         self._image = build_project(self.bench, "rows")
-        build_flask(self.bench, self.bench.base_of(self._image))
+        build_by_hand(self.bench, FLASK, self.bench.base_of(self._image))
 
     def ours(self, number: int) -> Sample:
         """Measure the runtime."""

@@ -9,6 +9,7 @@ from benchmarks.scenario_many import Many
 from benchmarks.scenario_push import Pin, Push, Wheels
 from benchmarks.scenario_read import Compatibility, Language, Scale
 from benchmarks.scenario_serve import Ping, Runtime, Start
+from benchmarks.scenario_servers import Servers
 
 if TYPE_CHECKING:
     from benchmarks.scenario import Scenario
@@ -29,6 +30,7 @@ SCENARIOS: dict[str, type[Scenario]] = {
         Ping,
         Start,
         Runtime,
+        Servers,
         Scale,
         Language,
         Compatibility,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = ROOT / "twinforge/runtime/bin"
@@ -84,7 +84,14 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, predictor: str, *, ready: bool = True, **env: str) -> Iterator[Server]:
+def serving(
+    folder: Path,
+    predictor: str,
+    *,
+    ready: bool = True,
+    program: Sequence[str] = (str(PROGRAMS / "serve"),),
+    **env: str,
+) -> Iterator[Server]:
     """Run ``serve`` with a predictor of this source; ``model`` in the folder is its model."""
     (folder / "program").mkdir(exist_ok=True)
     (folder / "model").mkdir(exist_ok=True)
@@ -102,7 +109,7 @@ def serving(folder: Path, predictor: str, *, ready: bool = True, **env: str) -> 
     }
     with log.open("w") as stream:
         child = subprocess.Popen(
-            [sys.executable, str(PROGRAMS / "serve")],
+            [sys.executable, *program],
             env={**os.environ, "PYTHONPATH": str(ROOT), **own, **env},
             stdout=stream,
             stderr=subprocess.STDOUT,

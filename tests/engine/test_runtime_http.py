@@ -27,6 +27,8 @@ def predict(data, context):
         time.sleep(0.3)
     if data == [["pieces"]]:
         return iter([b"one ", b"two"])
+    if data == [["headers"]]:
+        return sorted(context.headers)
     if data == [["endless"]]:
         return endless()
     return data
@@ -214,3 +216,15 @@ def test_a_client_of_http_1_0_gets_a_stream_without_chunks(wire: Wire, more: byt
     head, _, content = wire.read_all().partition(b"\r\n\r\n")
     assert b"transfer-encoding" not in head
     assert content == b"one two"
+
+
+def test_headers_that_are_repeated_are_one_list(wire: Wire) -> None:
+    wire.send(body(b"1", b"accept: application/jsonlines\r\naccept: image/png\r\n"))
+    assert b"content-type: application/jsonlines\r\n" in wire.read_until(b"[1.0]\n")
+
+
+def test_what_follows_a_body_in_chunks_is_no_header(wire: Wire) -> None:
+    wire.send(POST + b"transfer-encoding: chunked\r\n\r\n7\r\nheaders\r\n0\r\nx-late: 1\r\n\r\n")
+    answer = wire.read_until(b'"transfer-encoding"]')
+    assert statuses(answer) == [200]
+    assert b"x-late" not in answer

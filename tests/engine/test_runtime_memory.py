@@ -126,7 +126,7 @@ class World:
 @contextlib.asynccontextmanager
 async def running() -> AsyncIterator[World]:
     routes = Held()
-    server = Server(routes, stop_s=DEADLINE_S, is_orphan=lambda: False, budget=Budget(BUDGET))
+    server = Server(routes, stop_s=DEADLINE_S, must_end=lambda: False, budget=Budget(BUDGET))
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setblocking(False)  # noqa: FBT003 - its only parameter
     is_listening = asyncio.Event()

@@ -7,29 +7,28 @@ multi-model endpoints" of SageMaker's developer guide.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from twinforge.runtime import media
-from twinforge.runtime.http import Reply, Request, refusal, too_large
+from twinforge.runtime.http import Reply, Request, names_in, only, refusal, too_large
 from twinforge.runtime.interface import Context, InvalidInput, UnsupportedInput
 from twinforge.runtime.logs import log, log_exception
 from twinforge.runtime.multimodel import ModelError, is_out_of_memory
-from twinforge.runtime.predictor import Stream
-from twinforge.runtime.running import Runner
+from twinforge.runtime.predictor import Stream, contained
+from twinforge.runtime.running import GivenUp, Runner
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from twinforge.runtime.multimodel import Models
     from twinforge.runtime.predictor import Predictor
     from twinforge.runtime.routes import Answering
     from twinforge.runtime.settings import Settings
+    from twinforge.runtime.watch import Watch
 
 __all__ = ["Application"]
 
@@ -37,6 +36,9 @@ _ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 _LONGEST_ATTRIBUTES = 1024
 _HEALTHY_S = 1.5
 """SageMaker gives a ping 2 s."""
+
+_CLOSED = 499
+"""What the log says of a request whose sender has gone; nobody is sent it."""
 
 _END = object()
 
@@ -47,6 +49,7 @@ class Application:
     Args:
         predictor: The user's.
         settings: How to serve.
+        watch: Where it is written down how long predictions take.
         model: What ``load`` returned, where models do not come by requests.
         models: The models that requests load, where they do.
     """
@@ -55,6 +58,7 @@ class Application:
         self,
         predictor: Predictor,
         settings: Settings,
+        watch: Watch,
         *,
         model: Any = None,
         models: Models | None = None,
@@ -63,7 +67,9 @@ class Application:
         self._settings = settings
         self._model = model
         self._models = models
-        self._runner = Runner(settings.threads, inline_s=settings.inline_s, queue=settings.queue)
+        self._runner = Runner(
+            settings.threads, inline_s=settings.inline_s, queue=settings.queue, watch=watch
+        )
         # Of its own, so that a ping does not wait behind predictions.
         self._health = ThreadPoolExecutor(1, thread_name_prefix="healthy")
         self._asked: asyncio.Future[bool] | None = None
@@ -98,14 +104,18 @@ class Application:
 
     async def next_piece(self, stream: Stream) -> bytes | None:
         """Return the next piece of a stream, None at its end."""
-        piece = await self._runner.later(_next_of, stream.rest)
+        piece = await self._runner.later(contained, next, stream.rest, _END, sender=stream.sender)
         return None if piece is _END else media.format_item(piece)
 
     def abandon(self, stream: Stream) -> None:
         """Let the user's generator clean up."""
         close = getattr(stream.rest, "close", None)
         if close is not None:
-            asyncio.ensure_future(self._runner.later(_quietly, close))  # noqa: RUF006 - it may get lost
+            asyncio.ensure_future(self._close(close, stream.sender))  # noqa: RUF006 - it may get lost
+
+    def gives_up(self) -> bool:
+        """Whether a prediction took too long, and the process must end; asked once a second."""
+        return self._runner.give_up()
 
     def finish(self, request: Request, status: int) -> None:
         """Give the place back, and log what is to be."""
@@ -121,20 +131,20 @@ class Application:
     def _admit(self, request: Request) -> None:
         path, method = request.path, request.method
         if path == "/invocations":
-            _only(method, "POST", path)
+            only(method, "POST", path)
             if self._models is not None:
                 raise refusal(HTTPStatus.NOT_FOUND, "models are invoked at /models/NAME/invoke")
             self._prepare(request, self._model, "")
         elif path in {"/ping", "/execution-parameters"}:
-            _only(method, "GET", path)
+            only(method, "GET", path)
         elif self._models is not None and path == "/models":
-            _only(method, "GET, POST", path)
+            only(method, "GET, POST", path)
         elif self._models is not None and path.startswith("/models/"):
-            name, *rest = _names_in(path)
+            name, *rest = names_in(path)
             if not rest:
-                _only(method, "GET, DELETE", path)
+                only(method, "GET, DELETE", path)
             elif rest == ["invoke"]:
-                _only(method, "POST", path)
+                only(method, "POST", path)
                 self._prepare(request, self._models.get(name), name)
             else:
                 raise refusal(HTTPStatus.NOT_FOUND, f"there is nothing at '{path}'")
@@ -178,25 +188,40 @@ class Application:
         if not size:
             return refusal(HTTPStatus.BAD_REQUEST, "the body is empty")
         if self._runner.is_quick(size):
-            return self._runner.now(self._predict, request, request.context)
-        return self._runner.later(self._predict, request, request.context, size_bytes=size)
+            sender = request.sender
+            return self._runner.now(self._predict, request, request.context, sender=sender)
+        return self._invoke_later(request, size)
+
+    async def _invoke_later(self, request: Request, size: int) -> Reply | Stream:
+        try:
+            return await self._runner.later(
+                self._predict, request, request.context, sender=request.sender, size_bytes=size
+            )
+        except GivenUp as error:
+            return _given_up(error, "prediction")
+
+    async def _close(self, close: Any, sender: int) -> None:
+        with contextlib.suppress(GivenUp):
+            await self._runner.later(_quietly, close, sender=sender)
 
     def _predict(self, request: Request, context: Context) -> Reply | Stream:
         """Answer by the user's code; also in a thread."""
+        if request.is_left:
+            return Reply(_CLOSED)  # nobody reads it
         try:
-            answer = self._predictor.answer(request.body, _charset(request), context)
+            answer = self._predictor.answer(request.body, request.charset, context)
         except InvalidInput as error:
             return refusal(HTTPStatus.BAD_REQUEST, str(error))
         except UnsupportedInput as error:
             return refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, str(error))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's code raises
+        except BaseException as error:  # noqa: BLE001 - whatever the user's code raises
             log_exception("the prediction failed", error, model=context.model_name)
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             if self._models is not None and is_out_of_memory(error):
                 status = HTTPStatus.INSUFFICIENT_STORAGE
             return refusal(status, f"the prediction failed: {type(error).__name__}")
         if isinstance(answer, Stream):
-            return replace(answer, headers=_attributes(context))
+            return replace(answer, headers=_attributes(context), sender=request.sender)
         return Reply(HTTPStatus.OK, answer.body, answer.content_type, _attributes(context))
 
     async def _ping(self) -> Reply:
@@ -204,13 +229,15 @@ class Application:
         if asked is None or asked.done():  # else the last one has not been answered yet
             loop = asyncio.get_running_loop()
             assert self._predictor.healthy is not None  # noqa: S101 - else nobody asks
-            asked = self._asked = loop.run_in_executor(self._health, self._predictor.healthy)
+            asked = self._asked = loop.run_in_executor(
+                self._health, contained, self._predictor.healthy
+            )
         await asyncio.wait({asked}, timeout=_HEALTHY_S)
         if not asked.done():
             return refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"healthy() took over {_HEALTHY_S} s")
         try:
             is_healthy = asked.result()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, it is not healthy
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is not healthy
             log_exception("healthy() failed", error)
             return refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"healthy(): {type(error).__name__}")
         if is_healthy:
@@ -218,7 +245,7 @@ class Application:
         return refusal(HTTPStatus.SERVICE_UNAVAILABLE, "healthy() says no")
 
     def _of_models(self, models: Models, request: Request) -> Answering:
-        names = _names_in(request.path)
+        names = names_in(request.path)
         if not names:
             if request.method == "GET":
                 return models.listed(request.query)
@@ -227,9 +254,12 @@ class Application:
 
     async def _load(self, models: Models, body: bytes) -> Reply:
         try:
-            return await self._runner.later(models.load, body)
+            # Whoever asks may go: the model is for others, too.
+            return await self._runner.later(models.load, body, sender=0)
         except ModelError as error:
             return refusal(error.status, str(error))
+        except GivenUp as error:
+            return _given_up(error, "load")
 
     def _log(self, request: Request, status: int, level: str) -> None:
         headers = request.headers
@@ -246,23 +276,14 @@ class Application:
         )
 
 
-def _names_in(path: str) -> list[str]:
-    """Return what follows ``/models`` in a path, as models are called."""
-    return [unquote(name) for name in path.split("/")[2:]]
-
-
-def _only(method: str, allowed: str, path: str) -> None:
-    if method not in allowed.split(", "):
-        message = f"'{path}' takes {allowed}"
-        raise refusal(HTTPStatus.METHOD_NOT_ALLOWED, message, ("allow", allowed))
-
-
-def _charset(request: Request) -> str:
-    for parameter in request.headers.get("content-type", "").split(";")[1:]:
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "charset":
-            return value.strip().strip('"') or "utf-8"
-    return "utf-8"
+def _given_up(error: GivenUp, what: str) -> Reply:
+    if error.took_s:
+        message = (
+            f"the {what} had not ended after {error.took_s:.0f} s, and its process is replaced"
+        )
+        return refusal(HTTPStatus.GATEWAY_TIMEOUT, message)
+    message = "the process ends, since another prediction took too long"
+    return refusal(HTTPStatus.SERVICE_UNAVAILABLE, message, ("retry-after", "1"))
 
 
 def _attributes(context: Context) -> tuple[tuple[str, str], ...]:
@@ -279,16 +300,8 @@ def _is_attributes(text: str) -> bool:
     return len(text) <= _LONGEST_ATTRIBUTES and text.isascii() and text.isprintable()
 
 
-def _next_of(pieces: Iterator[Any]) -> Any:
-    try:
-        return next(pieces, _END)
-    except SystemExit as error:  # of the user's code; the other requests are not to end with it
-        message = "the stream called sys.exit()"
-        raise RuntimeError(message) from error
-
-
 def _quietly(close: Any) -> None:
     try:
-        close()
+        contained(close)
     except Exception as error:  # noqa: BLE001 - of the user's code
         log_exception("a stream could not be closed", error)

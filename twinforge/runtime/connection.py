@@ -8,6 +8,7 @@ into the memory that the predictor gets; and not before the budget has room for 
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections import deque
 from http import HTTPStatus
@@ -54,6 +55,7 @@ class Connection(asyncio.BufferedProtocol):
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[tuple[Request, Reply | None, bool]] = deque()
         self._task: asyncio.Task[None] | None = None
+        self._answering: Request | None = None
         self._can_write = asyncio.Event()
         self._can_write.set()
         self._is_lost = False
@@ -61,9 +63,11 @@ class Connection(asyncio.BufferedProtocol):
         self._receiving: Request | None = None
         self._body = Body()
         self._is_past_parser = False
+        self._sender = 0
         self._keeps = True
         self._knows_chunks = True
         self._is_last = False
+        self._unsent = 0
         self.active_s = 0.0
 
     # What the event loop says.
@@ -73,6 +77,7 @@ class Connection(asyncio.BufferedProtocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - of a stream socket
         self._transport = transport
         self._loop = asyncio.get_running_loop()
+        self._sender = os.fstat(self.fileno()).st_ino
         self.active_s = self._loop.time()
         self._server.connections.add(self)
 
@@ -130,6 +135,8 @@ class Connection(asyncio.BufferedProtocol):
         """Let go of what is not answered; what runs in a thread ends by itself."""
         del exc
         self._is_lost = True
+        if self._answering is not None:
+            self._answering.is_left = True
         self._can_write.set()
         self._server.connections.discard(self)
         if self._receiving is not None:
@@ -144,8 +151,11 @@ class Connection(asyncio.BufferedProtocol):
         self._can_write.clear()
 
     def resume_writing(self) -> None:
-        """Go on."""
+        """Go on, also with the requests that came while the answers before were not read."""
         self._can_write.set()
+        if self._task is None and not self._is_lost:
+            self._answer_waiting()
+            self._read_on()
 
     # What the parser says.
 
@@ -161,9 +171,13 @@ class Connection(asyncio.BufferedProtocol):
         self._count(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        """Take a header; what follows a body in chunks is none of the request's."""
         self._count(len(name) + len(value))
+        if self._receiving is not None:
+            return
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        before = self._headers.get(key)
+        self._headers[key] = text if before is None else f"{before}, {text}"
 
     def on_headers_complete(self) -> None:
         """Look at the headers before the body is there."""
@@ -171,7 +185,7 @@ class Connection(asyncio.BufferedProtocol):
         if "://" in path and not path.startswith("/"):
             path = f"/{path.split('/', 3)[3]}" if path.count("/") > 2 else "/"  # noqa: PLR2004
         method = self._parser.get_method().decode("latin-1")
-        request = Request(method, path, query, self._headers, self._loop.time())
+        request = Request(method, path, query, self._headers, self._loop.time(), self._sender)
         self._receiving = request
         self._refusal = self._routes.admit(request)
         if self._parser.should_upgrade() and not _BODY.isdisjoint(self._headers):
@@ -241,11 +255,6 @@ class Connection(asyncio.BufferedProtocol):
         return self._task is None and self._receiving is None and not self._waiting
 
     @property
-    def is_answering(self) -> bool:
-        """Whether an answer is under way."""
-        return self._task is not None
-
-    @property
     def is_held_back(self) -> bool:
         """Whether a body waits for room, and is not read for now."""
         share = self._receiving.share if self._receiving is not None else None
@@ -258,9 +267,22 @@ class Connection(asyncio.BufferedProtocol):
         (state,) = taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
         return state in _LEFT
 
+    def fileno(self) -> int:
+        """Return the descriptor of its socket, -1 if it is closed."""
+        number: int = self._transport.get_extra_info("socket").fileno()
+        return number
+
     def close(self) -> None:
-        """Close, whatever is under way."""
-        self._transport.close()
+        """Close, whatever is under way; what was not sent yet will not be."""
+        self._transport.abort()
+
+    def has_stalled(self, now_s: float, idle_s: float) -> bool:
+        """Whether its other side has neither sent nor read anything for so long, and could have."""
+        unsent = self._transport.get_write_buffer_size()
+        if unsent != self._unsent:
+            self._unsent, self.active_s = unsent, now_s
+        is_for_it = self._task is None or not self._can_write.is_set()
+        return is_for_it and now_s - self.active_s > idle_s
 
     def _count(self, size: int) -> None:
         self._head_bytes += size
@@ -295,15 +317,21 @@ class Connection(asyncio.BufferedProtocol):
         self._give_room_back(request)
 
     def _answer_waiting(self) -> None:
-        while self._waiting and self._task is None and not self._transport.is_closing():
+        while self._can_answer():
             request, refused, keeps = self._waiting.popleft()
             answer = refused if refused is not None else self._answer(request)
             if isinstance(answer, Reply):
                 self._reply(request, answer, keeps=keeps)
             else:
+                self._answering = request
                 self._task = self._loop.create_task(
                     self._answer_later(request, answer, keeps=keeps)
                 )
+
+    def _can_answer(self) -> bool:
+        """Whether a request waits for its turn, and the answers before it are being read."""
+        is_free = self._task is None and self._can_write.is_set()
+        return bool(self._waiting) and is_free and not self._transport.is_closing()
 
     def _answer(self, request: Request) -> Answering:
         try:
@@ -326,7 +354,7 @@ class Connection(asyncio.BufferedProtocol):
             else:
                 await self._stream(request, given, keeps=keeps)
         finally:
-            self._task = None
+            self._task = self._answering = None
         if not self._is_lost and not self._transport.is_closing():
             self._answer_waiting()
             self._read_on()
@@ -398,7 +426,7 @@ class Connection(asyncio.BufferedProtocol):
             self._finish(self._receiving, reply.status)
             self._receiving = None
         self._is_closing = True
-        if self._task is None and not self._transport.is_closing():
+        if self.is_idle and not self._transport.is_closing():
             length = ("content-length", str(len(reply.body)))
             last = ("connection", "close")
             head = self._head(reply.status, reply.content_type, length, last)

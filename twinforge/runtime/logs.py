@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -20,9 +21,12 @@ def log(level: str, event: str, **facts: Any) -> None:
     text = json.dumps({**line, "pid": os.getpid(), **facts}, default=str, ensure_ascii=False)
     # Half of a surrogate pair, which UTF-8 has not, is one of JSON's escapes.
     printable = text.encode(errors="backslashreplace").decode()
-    # One write, so that lines of several processes don't mix.
-    sys.stdout.write(f"{printable}\n")
-    sys.stdout.flush()
+    # One write, so that lines of several processes don't mix; and not to what the user's code may
+    # have put in the place of the output. Where that has closed it, there is no log.
+    with contextlib.suppress(OSError, ValueError):
+        if sys.__stdout__ is not None:
+            sys.__stdout__.write(f"{printable}\n")
+            sys.__stdout__.flush()
 
 
 def log_exception(event: str, error: BaseException, **facts: Any) -> None:

@@ -10,6 +10,8 @@ import gc
 import io
 import json
 import math
+import re
+import sys
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from functools import lru_cache
@@ -52,6 +54,8 @@ _RAW = ("image/", "audio/", "video/")
 _LARGE_BYTES = 1024 * 1024
 _MARK = "\ufeff"
 """What some editors and spreadsheets put before text in UTF-8; it is no part of the first cell."""
+
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 _NUMPY_MAGIC = b"\x93NUMPY"
 
@@ -120,7 +124,7 @@ def parse_body(body: bytes, kind: str, *, charset: str = "utf-8") -> Any:
         return body
     try:
         text = body.decode(charset)
-    except (UnicodeDecodeError, LookupError) as error:
+    except (UnicodeError, LookupError) as error:
         message = f"the body is not text in {charset}"
         raise InvalidInput(message) from error
     text = text.removeprefix(_MARK)
@@ -182,7 +186,7 @@ def _collector_paused(is_paused: bool) -> Iterator[None]:  # noqa: FBT001 - what
 
 
 def _ranges(accept: str) -> Iterator[tuple[str, float]]:
-    for part in accept.split(","):
+    for part in _QUOTED.sub("", accept).split(","):
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))
         quality = 1.0
         for parameter in parameters:
@@ -218,13 +222,15 @@ def _parse_json(text: str, what: str) -> Any:
 
 
 def _rows(text: str) -> Iterator[list[Any]]:
+    csv.field_size_limit(sys.maxsize)  # what limits a body limits its cells
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    has_names = "_" in text  # Python would take 12_34 for a number
     try:
         for row in reader:
             if not row:
                 continue
             try:
-                yield [float(cell) for cell in row]
+                yield [_cell(cell) if has_names else float(cell) for cell in row]
             except ValueError:
                 yield [_cell(cell) for cell in row]
     except csv.Error as error:
@@ -236,7 +242,7 @@ def _cell(text: str) -> float | str | None:
     if not text.strip():
         return None
     try:
-        return float(text)
+        return text if "_" in text else float(text)
     except ValueError:
         return text
 
@@ -272,7 +278,11 @@ def _format_csv(result: Any) -> bytes:
         if isinstance(row, dict):
             message = "a mapping has no form in CSV"
             raise ValueError(message)  # noqa: TRY004 - the type is fine, the media type is not
-        writer.writerow(row if isinstance(row, (list, tuple)) else [row])
+        cells = row if isinstance(row, (list, tuple)) else [row]
+        if any(isinstance(cell, (list, tuple, dict)) for cell in cells[:1]):
+            message = "what has more than two dimensions has no form in CSV"
+            raise ValueError(message)
+        writer.writerow(cells)
     return buffer.getvalue().encode()
 
 

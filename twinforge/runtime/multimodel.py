@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["ModelError", "Models", "is_out_of_memory"]
 
 _PAGE = 100
+_LONGEST_TOKEN = 9
 _FULL = 0.95
 """The share of the container's memory above which no model is loaded any more."""
 
@@ -129,7 +130,7 @@ class Models:
             ModelError: The token is none of ours (400).
         """
         token = parse_qs(query).get("next_page_token", ["0"])[0]
-        if not token.isdecimal():
+        if not token.isdecimal() or len(token) > _LONGEST_TOKEN:
             message = f"'{token}' is no token of a page"
             raise ModelError(HTTPStatus.BAD_REQUEST, message)
         start = int(token)
@@ -150,17 +151,22 @@ class Models:
         return found
 
     def _load_one(self, name: str, url: str) -> Any:
-        if not Path(url).is_dir():
-            message = f"the folder '{url}' of the model '{name}' does not exist"
-            raise ModelError(HTTPStatus.BAD_REQUEST, message)
-        files = (path for path in Path(url).rglob("*") if path.is_file())
-        needed = self._used() + sum(path.stat().st_size for path in files)
+        try:
+            if not Path(url).is_dir():
+                message = f"the folder '{url}' of the model '{name}' does not exist"
+                raise ModelError(HTTPStatus.BAD_REQUEST, message)
+            files = (path for path in Path(url).rglob("*") if path.is_file())
+            size_bytes = sum(path.stat().st_size for path in files)
+        except OSError as error:
+            message = f"the folder of the model '{name}' can't be read: {error.strerror}"
+            raise ModelError(HTTPStatus.BAD_REQUEST, message) from error
+        needed = self._used() + size_bytes
         if self._memory_bytes and needed > _FULL * self._memory_bytes:
             message = f"there is not enough memory for the model '{name}'"
             raise ModelError(HTTPStatus.INSUFFICIENT_STORAGE, message)
         try:
             return self._load(url)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # whatever the user's code raises
             log_exception("the model can't be loaded", error, model=name)
             if is_out_of_memory(error):
                 message = f"there is not enough memory for the model '{name}'"
@@ -169,7 +175,8 @@ class Models:
             raise ModelError(HTTPStatus.INTERNAL_SERVER_ERROR, message) from error
 
     def _tell(self) -> None:
-        self._on_change({name: loaded.url for name, loaded in self._loaded.items()})
+        with self._lock:  # or an older state could be told last
+            self._on_change({name: loaded.url for name, loaded in self._loaded.items()})
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -184,7 +191,7 @@ def _asked(body: bytes) -> tuple[str, str]:
     try:
         document = json.loads(body)
         name, url = document["model_name"], document["url"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         message = 'the body is not {"model_name": ..., "url": ...}'
         raise ModelError(HTTPStatus.BAD_REQUEST, message) from error
     if not isinstance(name, str) or not isinstance(url, str) or not name or "/" in name:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twinforge.runtime import media
 from twinforge.runtime.interface import Answer, UnsupportedInput
@@ -16,19 +16,30 @@ if TYPE_CHECKING:
 
     from twinforge.runtime.interface import Context, Format, Load, Parse, Predict
 
-__all__ = ["Predictor", "Stream", "load_predictor"]
+__all__ = ["Predictor", "Stream", "contained", "load_predictor"]
+
+T = TypeVar("T")
 
 _WHAT = "predictor"
 
 
 @dataclass(frozen=True)
 class Stream:
-    """An answer that comes in pieces, the first of which is there already."""
+    """An answer that comes in pieces, the first of which is there already.
+
+    Attributes:
+        first: The first piece.
+        rest: Gives the others.
+        content_type: Of all.
+        headers: More of the answer's.
+        sender: The inode of the socket of who reads it.
+    """
 
     first: bytes
     rest: Iterator[Any]
     content_type: str
     headers: tuple[tuple[str, str], ...] = ()
+    sender: int = 0
 
 
 @dataclass(frozen=True)
@@ -91,6 +102,20 @@ class Predictor:
             is_named = context.accept not in media.answer_types()
             return Answer(bytes(result), context.accept if is_named else media.BYTES)
         return Answer(media.format_body(result, context.accept), context.accept)
+
+
+def contained(function: Callable[..., T], *arguments: object) -> T:
+    """Call the user's code; what would end a thread, a task or the process ends nothing but this."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        if not isinstance(error, StopIteration):  # which no future can hold
+            raise
+        cause: BaseException = error
+    except BaseException as error:  # noqa: BLE001 - SystemExit, CancelledError, one of the user's
+        cause = error
+    message = f"the predictor raised {type(cause).__name__}"
+    raise RuntimeError(message) from cause
 
 
 def load_predictor(path: str) -> Predictor:

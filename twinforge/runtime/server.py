@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 from email.utils import formatdate
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from twinforge.runtime.body import READ_BYTES
 from twinforge.runtime.connection import Connection
+from twinforge.runtime.logs import log, log_exception
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +51,12 @@ class OneAtATime(socket.socket):
 class Server:
     """Answers by ``routes`` until it is told to stop.
 
+    Args:
+        routes: Who answers.
+        stop_s: How long what is in flight may take in the end.
+        must_end: Says each second whether to stop without having been told.
+        budget: What the bodies of all requests share.
+
     Attributes:
         connections: All that are open.
         date: What the header of that name says, by the second.
@@ -57,7 +65,7 @@ class Server:
     """
 
     def __init__(
-        self, routes: Routes, *, stop_s: float, is_orphan: Callable[[], bool], budget: Budget
+        self, routes: Routes, *, stop_s: float, must_end: Callable[[], bool], budget: Budget
     ) -> None:
         self.connections: set[Connection] = set()
         self.date = formatdate(usegmt=True)
@@ -65,28 +73,52 @@ class Server:
         self.buffer = memoryview(bytearray(READ_BYTES))
         self._routes = routes
         self._stop_s = stop_s
-        self._is_orphan = is_orphan
+        self._must_end = must_end
 
     async def serve(self, listener: socket.socket, on_listening: Callable[[], None]) -> None:
         """Serve until SIGTERM, and until what was in flight then is answered."""
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
         loop.add_signal_handler(signal.SIGTERM, stop.set)
+        loop.set_exception_handler(_log_failure)
         server = await loop.create_server(
             lambda: Connection(self, self._routes), sock=listener, backlog=_BACKLOG
         )
+        os.register_at_fork(
+            # A signal to the child that came sooner would be one of this process.
+            before=lambda: _mask(signal.SIG_BLOCK),
+            after_in_parent=lambda: _mask(signal.SIG_UNBLOCK),
+            after_in_child=lambda: self._let_go(listener),
+        )
         on_listening()
         stopping = asyncio.ensure_future(stop.wait())
-        while not stop.is_set() and not self._is_orphan():
+        while not stop.is_set() and not self._must_end():
             await asyncio.wait({stopping}, timeout=_TICK_S)
             self._tick(loop.time())
-        await asyncio.sleep(_LAST_ACCEPT_S)
+        if stop.is_set():  # else there are others who take them
+            await asyncio.sleep(_LAST_ACCEPT_S)
         server.close()
         deadline_s = loop.time() + self._stop_s
         for connection in tuple(self.connections):
             connection.shut()
         while self.connections and loop.time() < deadline_s:  # noqa: ASYNC110 - once, at the end
             await asyncio.sleep(_PAUSE_S)
+
+    def _let_go(self, listener: socket.socket) -> None:
+        """Let go of what is not its own, in a process that the user's code has forked.
+
+        Connections would stay open with it when this process is killed; and a signal that it gets
+        would be taken for one of this process, whose loop is woken through a pipe of both.
+        """
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _mask(signal.SIG_UNBLOCK)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        taken = (connection.fileno() for connection in self.connections)
+        for fd in (listener.fileno(), *taken):
+            if fd >= 0:  # the number stays in use: the objects that hold it may close it yet
+                os.dup2(nothing, fd, inheritable=False)
+        os.close(nothing)
 
     def _tick(self, now_s: float) -> None:
         self.date = formatdate(usegmt=True)
@@ -95,5 +127,19 @@ class Server:
             if connection.is_held_back:
                 if connection.is_left:
                     connection.close()
-            elif not connection.is_answering and now_s - connection.active_s > _IDLE_S:
+            elif connection.has_stalled(now_s, _IDLE_S):
                 connection.close()
+
+
+def _log_failure(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what no request has failed by, such as that there is no descriptor for a connection."""
+    del loop
+    error = context.get("exception")
+    if error is None:
+        log("error", "the event loop complains", why=context["message"])
+    else:
+        log_exception("the event loop complains", error, why=context["message"])
+
+
+def _mask(how: int) -> None:
+    signal.pthread_sigmask(how, {signal.SIGTERM})

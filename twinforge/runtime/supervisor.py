@@ -16,18 +16,20 @@ import socket
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
+from twinforge.runtime.children import Child, fork
 from twinforge.runtime.failure import LONGEST_REASON
-from twinforge.runtime.logs import log, log_exception
+from twinforge.runtime.logs import log
 from twinforge.runtime.machine import resident_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import NoReturn
 
     from twinforge.runtime.machine import Machine
     from twinforge.runtime.settings import Settings
+    from twinforge.runtime.watch import Watch
     from twinforge.runtime.worker import Place
 
 __all__ = ["Supervisor", "workers_that_fit"]
@@ -54,23 +56,12 @@ def workers_that_fit(wanted: int, each_bytes: int, memory_bytes: int) -> int:
 
 
 @dataclass
-class _Worker:
-    number: int
-    pid: int
-    pipe: int
-    started_s: float
-    is_loaded: bool = False
-    reason: str = ""
-    unread: bytes = b""
-
-
-@dataclass
 class _Slot:
     """A worker's place: how often it failed in a row, and when it may start again."""
 
     failures: int = 0
     not_before_s: float = 0.0
-    worker: _Worker | None = None
+    worker: Child | None = None
 
 
 @dataclass
@@ -81,7 +72,7 @@ class Supervisor:
         settings: How to serve.
         machine: What there is.
         run: What a worker does, in a process of its own; returns its exit status.
-        make_place: Makes what a worker is given: number, socket, voice and models.
+        make_place: Makes what a worker is given: number, socket, voice, models and watch.
     """
 
     settings: Settings
@@ -112,6 +103,7 @@ class Supervisor:
                 self._wait([wake_read])
                 self._read_signals(wake_read)
                 self._reap()
+                self._end_late()
         finally:
             port.close()
             self._stop(wake_read)
@@ -140,50 +132,22 @@ class Supervisor:
         now_s = time.monotonic()
         for number, slot in enumerate(self._slots):
             if slot.worker is None and slot.not_before_s <= now_s:
-                slot.worker = self._start(number, port, now_s)
+                living = [one.worker for one in self._slots if one.worker is not None]
+                work = partial(self._work, number, port)
+                slot.worker = fork(number, self.settings, living, work)
 
-    def _start(self, number: int, port: socket.socket, now_s: float) -> _Worker:
-        read, write = os.pipe()
-        sys.stdout.flush()
-        pid = os.fork()
-        if pid == 0:
-            os.close(read)
-            self._be_worker(number, port, write)
-        os.close(write)
-        os.set_blocking(read, False)
-        return _Worker(number, pid, read, now_s)
-
-    def _be_worker(self, number: int, port: socket.socket, pipe: int) -> NoReturn:
-        """Become a worker; nothing of the parent's may run in this process."""
-        status = 1
-        try:
-            signal.set_wakeup_fd(-1)
-            for one in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
-                signal.signal(one, signal.SIG_DFL)
-            for slot in self._slots:
-                if slot.worker is not None:
-                    os.close(slot.worker.pipe)
-            self._share_out(number)
-
-            def tell(line: str) -> None:
-                first = line.splitlines()[0] if line else ""
-                os.write(pipe, f"{first}\n".encode(errors="backslashreplace"))
-
-            place = self.make_place(number=number, port=port, tell=tell, models=self._models)
-            status = self.run(place)
-        except BaseException as error:  # noqa: BLE001 - a worker must never return from here
-            log_exception("a worker failed", error)
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
-
-    def _share_out(self, number: int) -> None:
-        """Give a worker its GPU and its share of the cores, before its framework is imported."""
-        if self.settings.gpus > 1:
-            os.environ["CUDA_VISIBLE_DEVICES"] = str(number % self.settings.gpus)
+    def _work(
+        self, number: int, port: socket.socket, tell: Callable[[str], None], watch: Watch
+    ) -> int:
+        """Be a worker, which has its GPUs and cores before its framework is imported."""
+        if len(self.settings.gpus) > 1:
+            os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(self.settings.gpus_of(number))
         share = max(1, self.machine.cores // self.settings.workers)
         os.environ.setdefault("OMP_NUM_THREADS", str(share))
+        place = self.make_place(
+            number=number, port=port, tell=tell, models=self._models, watch=watch
+        )
+        return self.run(place)
 
     def _wait(self, fds: Iterable[int]) -> None:
         """Wait for a signal or a line of a worker, and read the lines."""
@@ -193,13 +157,8 @@ class Supervisor:
             if fd in pipes:
                 self._hear(pipes[fd])
 
-    def _hear(self, worker: _Worker) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while chunk := os.read(worker.pipe, 65536):
-                worker.unread += chunk
-        *lines, worker.unread = worker.unread.split(b"\n")
-        for line in lines:
-            word, _, rest = line.decode(errors="replace").partition(" ")
+    def _hear(self, worker: Child) -> None:
+        for word, rest in worker.hear():
             if word == "loaded":
                 self._on_loaded(worker)
             elif word == "failed":
@@ -207,7 +166,7 @@ class Supervisor:
             elif word == "models":
                 self._models = json.loads(rest)
 
-    def _on_loaded(self, worker: _Worker) -> None:
+    def _on_loaded(self, worker: Child) -> None:
         worker.is_loaded = True
         if self._has_served:
             return
@@ -244,12 +203,35 @@ class Supervisor:
             if not self._is_stopping:
                 self._on_death(slot, worker, os.waitstatus_to_exitcode(status))
 
-    def _on_death(self, slot: _Slot, worker: _Worker, code: int) -> None:
+    def _end_late(self) -> None:
+        """End the workers in which a prediction takes too long."""
+        for slot in self._slots:
+            worker = slot.worker
+            if worker is None:
+                continue
+            late = worker.patience.look()
+            if late is not None:
+                worker.is_late = True
+                log(
+                    "error",
+                    "a prediction takes too long, and its worker is replaced",
+                    worker=worker.number,
+                    late=worker.pid,
+                    took_s=round(late.took_s, 1),
+                    limit_s=late.limit_s,
+                    sender="has gone" if late.is_left else "waits",
+                    hint="SAGEMAKER_MODEL_SERVER_TIMEOUT sets how many seconds a prediction may take",
+                )
+            if worker.patience.is_over():
+                _kill(worker.pid, signal.SIGKILL)
+
+    def _on_death(self, slot: _Slot, worker: Child, code: int) -> None:
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"status {code}"
         now_s = time.monotonic()
         if worker.is_loaded and now_s - worker.started_s >= _STEADY_S:
             slot.failures = 0
-        slot.failures += 1
+        # That the predictor took too long says nothing of the next worker.
+        slot.failures = 1 if worker.is_late else slot.failures + 1
         pause_s = 0.0 if slot.failures == 1 else min(2.0 ** (slot.failures - 2), _LONGEST_PAUSE_S)
         slot.not_before_s = now_s + pause_s
         if not worker.is_loaded:
@@ -264,7 +246,7 @@ class Supervisor:
             worker=worker.number,
             how=how,
             died=worker.pid,
-            why=worker.reason,
+            why="a prediction took too long" if worker.is_late else worker.reason,
             pause_s=pause_s,
         )
 

@@ -6,7 +6,6 @@ import gc
 import json
 import os
 import signal
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from twinforge.runtime.machine import Machine
     from twinforge.runtime.settings import Settings
+    from twinforge.runtime.watch import Watch
 
 __all__ = ["Place", "has_core", "run_worker"]
 
@@ -39,12 +39,14 @@ class Place:
         port: The bound socket; it listens when the first process has loaded its model.
         tell: Writes a line to the parent: ``loaded``, ``failed REASON``, ``models JSON``.
         models: Models that the process before it had loaded by requests: name -> url.
+        watch: Where it says how long its predictions take.
     """
 
     number: int
     port: socket.socket
     tell: Callable[[str], None]
     models: Mapping[str, str]
+    watch: Watch
 
 
 def run_worker(settings: Settings, machine: Machine, place: Place) -> int:
@@ -73,7 +75,7 @@ def _application(settings: Settings, machine: Machine, place: Place) -> Applicat
     predictor = load_predictor(settings.predictor)
     if not settings.multi_model:
         model = predictor.load(settings.model_dir)
-        return Application(predictor, settings, model=model)
+        return Application(predictor, settings, place.watch, model=model)
 
     def on_change(urls: dict[str, str]) -> None:
         place.tell(f"models {json.dumps(urls)}")
@@ -84,7 +86,7 @@ def _application(settings: Settings, machine: Machine, place: Place) -> Applicat
             models.load(json.dumps({"model_name": name, "url": url}).encode())
         except ModelError as error:
             log("error", "a model of the process before is lost", model=name, why=str(error))
-    return Application(predictor, settings, models=models)
+    return Application(predictor, settings, place.watch, models=models)
 
 
 def _serve(application: Application, settings: Settings, machine: Machine, place: Place) -> int:
@@ -101,9 +103,8 @@ def _serve(application: Application, settings: Settings, machine: Machine, place
     server = Server(
         application,
         stop_s=settings.stop_s,
-        is_orphan=lambda: os.getppid() != parent,
+        must_end=lambda: os.getppid() != parent or application.gives_up(),
         budget=Budget(budget_bytes(machine, settings.workers)),
     )
     polling.run(server.serve(listener, on_listening), looks=has_core(settings, machine))
-    sys.stdout.flush()
     return 0

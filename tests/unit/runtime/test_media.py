@@ -46,6 +46,8 @@ OFFERED = (JSON, JSON_LINES, CSV)
         ("application/json;q=0", ""),
         ("application/json;q=x", ""),
         (",", JSON),
+        ('application/json;profile="x;q=0, */*"', JSON),
+        (r'text/csv;a="\"",application/json;q=0.5', CSV),
     ],
 )
 def test_the_type_that_is_wanted_most_is_chosen(accept: str, chosen: str) -> None:
@@ -97,6 +99,8 @@ def test_arrays_are_read_and_written_only_where_numpy_is(monkeypatch: pytest.Mon
         (b"\n1\n\n", [[1.0]]),
         (b'a,"b,c"', [["a", "b,c"]]),
         (b"1, ,nan-ish", [[1.0, None, "nan-ish"]]),
+        (b"1,12_34\n5,6", [[1.0, "12_34"], [5.0, 6.0]]),
+        (b"a," + b"b" * 200_000, [["a", "b" * 200_000]]),
     ],
 )
 def test_a_cell_is_a_number_text_or_nothing(body: bytes, rows: list[Any]) -> None:
@@ -115,7 +119,7 @@ def test_a_body_is_read_or_refused(kind: str, body: bytes) -> None:
         parse_body(body, kind)
 
 
-@pytest.mark.parametrize("charset", ["no-such-charset", "ascii"])
+@pytest.mark.parametrize("charset", ["no-such-charset", "ascii", "undefined"])
 def test_a_charset_that_does_not_fit_is_refused(charset: str) -> None:
     with pytest.raises(InvalidInput, match=f"not text in {charset}"):
         parse_body("é".encode(), JSON, charset=charset)
@@ -210,6 +214,8 @@ def test_an_answer_without_a_form_says_what_to_write() -> None:
         format_body(object(), JSON)
     with pytest.raises(ValueError, match="a mapping has no form in CSV"):
         format_body([{"a": 1}], CSV)
+    with pytest.raises(ValueError, match="more than two dimensions has no form in CSV"):
+        format_body(np.zeros((2, 2, 2)), CSV)
     with pytest.raises(ValueError, match=r"'image/png' needs a format\(\)"):
         format_body([1], "image/png")
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,9 +26,10 @@ def test_a_list_of_many_models_comes_in_pages(tmp_path: Path) -> None:
     names = [model["modelName"] for page in (first, second) for model in page["models"]]
     assert names == [f"m{number}" for number in range(150)]
     assert (len(first["models"]), "nextPageToken" in second) == (100, False)
-    with pytest.raises(ModelError) as caught:
-        models.listed("next_page_token=x")
-    assert caught.value.status == 400
+    for token in ("x", "-1", "9" * 5000):
+        with pytest.raises(ModelError) as caught:
+            models.listed(f"next_page_token={token}")
+        assert caught.value.status == 400
 
 
 def test_a_model_that_the_memory_has_no_room_for_is_not_loaded(tmp_path: Path) -> None:
@@ -65,8 +68,36 @@ def test_every_change_is_told(tmp_path: Path) -> None:
     assert told == [{"m": str(tmp_path)}, {}]
 
 
+def test_the_last_change_is_told_last(tmp_path: Path) -> None:
+    told: list[dict[str, str]] = []
+
+    def tell(urls: dict[str, str]) -> None:
+        if len(urls) == 1:
+            time.sleep(0.2)
+        told.append(urls)
+
+    models = Models(lambda _: None, memory_bytes=0, on_change=tell)
+    first = threading.Thread(target=lambda: models.load(asked("a", tmp_path)))
+    first.start()
+    while "a" not in models._loaded:
+        time.sleep(0.01)
+    models.load(asked("b", tmp_path))
+    first.join()
+    assert set(told[-1]) == {"a", "b"}
+
+
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b'{"model_name": "a"}', b'{"model_name": 1, "url": ""}']
+    "body",
+    [
+        b"",
+        b"[]",
+        b"[" * 100_000,
+        b'{"model_name": "a"}',
+        b'{"model_name": 1, "url": ""}',
+        asked("a", "x" * 5000),
+        asked("a", "nul \0"),
+    ],
+    ids=lambda body: str(body[:30]),
 )
 def test_a_request_that_names_no_model_is_refused(body: bytes) -> None:
     with pytest.raises(ModelError) as caught:

@@ -19,20 +19,33 @@ GPU = Machine(cores=16, memory_bytes=64 * GIB, gpus=4)
 @pytest.mark.parametrize(
     ("machine", "environ", "workers", "threads", "gpus"),
     [
-        (CPU, {}, 4, 1, 0),
-        (GPU, {}, 4, 1, 4),
-        (GPU, {"CUDA_VISIBLE_DEVICES": "0,1"}, 4, 1, 0),
-        (CPU, {"SAGEMAKER_MODEL_SERVER_WORKERS": "2"}, 2, 1, 0),
-        (CPU, {"SAGEMAKER_MODEL_SERVER_WORKERS": "2", "TWINFORGE_WORKERS": "3"}, 3, 1, 0),
-        (CPU, {"TWINFORGE_THREADS": "8"}, 4, 8, 0),
-        (CPU, {"SAGEMAKER_MULTI_MODEL": "true"}, 1, 4, 0),
+        (CPU, {}, 4, 1, [()]),
+        (GPU, {}, 4, 1, [("0",), ("1",), ("2",), ("3",)]),
+        (GPU, {"TWINFORGE_WORKERS": "1"}, 1, 1, [("0", "1", "2", "3")]),
+        (GPU, {"TWINFORGE_WORKERS": "2"}, 2, 1, [("0", "2"), ("1", "3")]),
+        (GPU, {"TWINFORGE_WORKERS": "5"}, 5, 1, [("0",), ("1",), ("2",), ("3",), ("0",)]),
+        (GPU, {"CUDA_VISIBLE_DEVICES": "3, GPU-1"}, 2, 1, [("3",), ("GPU-1",)]),
+        (GPU, {"CUDA_VISIBLE_DEVICES": "0,4,1"}, 1, 1, [("0",)]),
+        (GPU, {"CUDA_VISIBLE_DEVICES": ""}, 16, 1, [()]),
+        (GPU, {"CUDA_VISIBLE_DEVICES": "-1"}, 16, 1, [()]),
+        (GPU, {"SAGEMAKER_MULTI_MODEL": "true"}, 1, 16, [("0", "1", "2", "3")]),
+        (CPU, {"CUDA_VISIBLE_DEVICES": "0"}, 4, 1, [()]),
+        (CPU, {"SAGEMAKER_MODEL_SERVER_WORKERS": "2"}, 2, 1, [()]),
+        (CPU, {"SAGEMAKER_MODEL_SERVER_WORKERS": "2", "TWINFORGE_WORKERS": "3"}, 3, 1, [()]),
+        (CPU, {"TWINFORGE_THREADS": "8"}, 4, 8, [()]),
+        (CPU, {"SAGEMAKER_MULTI_MODEL": "true"}, 1, 4, [()]),
     ],
 )
 def test_processes_and_threads_follow_from_the_machine_unless_they_are_set(
-    machine: Machine, environ: dict[str, str], workers: int, threads: int, gpus: int
+    machine: Machine,
+    environ: dict[str, str],
+    workers: int,
+    threads: int,
+    gpus: list[tuple[str, ...]],
 ) -> None:
     settings = read_settings(environ, machine)
-    assert (settings.workers, settings.threads, settings.gpus) == (workers, threads, gpus)
+    assert (settings.workers, settings.threads) == (workers, threads)
+    assert [settings.gpus_of(number) for number in range(len(gpus))] == gpus
 
 
 def test_an_empty_environment_has_sagemakers_defaults() -> None:
@@ -40,6 +53,25 @@ def test_an_empty_environment_has_sagemakers_defaults() -> None:
     assert (settings.port, settings.model_dir) == (8080, "/opt/ml/model")
     assert settings.max_body_bytes == 25 * 1024 * 1024
     assert settings.stop_s < 30
+    assert (settings.limit_s, settings.left_s) == (3600, 60)
+
+
+@pytest.mark.parametrize(
+    ("environ", "limit_s"),
+    [
+        ({"SAGEMAKER_MODEL_SERVER_TIMEOUT": "900"}, 900),
+        (
+            {
+                "SAGEMAKER_MODEL_SERVER_TIMEOUT": "15",
+                "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS": "20",
+            },
+            20,
+        ),
+    ],
+)
+def test_a_limit_that_is_set_holds_whoever_waits(environ: dict[str, str], limit_s: int) -> None:
+    settings = read_settings(environ, CPU)
+    assert (settings.limit_s, settings.left_s) == (limit_s, limit_s)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +80,10 @@ def test_an_empty_environment_has_sagemakers_defaults() -> None:
         ({"SAGEMAKER_BIND_TO_PORT": "65536"}, "SAGEMAKER_BIND_TO_PORT is '65536', not a whole"),
         ({"SAGEMAKER_BIND_TO_PORT": "-1"}, "number from 1 to 65535"),
         ({"TWINFORGE_THREADS": "0"}, "TWINFORGE_THREADS is '0', not a whole number of at least 1"),
+        (
+            {"SAGEMAKER_MODEL_SERVER_TIMEOUT": "0"},
+            "SAGEMAKER_MODEL_SERVER_TIMEOUT is '0', not a whole number of at least 1",
+        ),
         ({"SAGEMAKER_MULTI_MODEL": "maybe"}, "SAGEMAKER_MULTI_MODEL is 'maybe', not true or false"),
         ({"SAGEMAKER_BATCH_STRATEGY": "ALL"}, "SAGEMAKER_BATCH_STRATEGY is 'ALL', not SINGLE"),
         ({"SAGEMAKER_MULTI_MODEL": "1", "TWINFORGE_WORKERS": "2"}, "all models are in one process"),
@@ -65,7 +101,15 @@ def test_a_value_that_can_t_be_is_named(environ: dict[str, str], message: str) -
         ({"TWINFORGE_THREADS": "4"}, 16, 6),
         ({"TWINFORGE_MAX_PAYLOAD_MB": "3"}, 4, 3),
         ({"SAGEMAKER_MAX_PAYLOAD_IN_MB": "0"}, 4, 25),
-        ({"TWINFORGE_THREADS": "100"}, 400, 1),
+        ({"TWINFORGE_THREADS": "100"}, 100, 1),
+        ({"SAGEMAKER_MAX_PAYLOAD_IN_MB": "50"}, 2, 50),
+        ({"SAGEMAKER_MAX_PAYLOAD_IN_MB": "100"}, 1, 100),
+        ({"SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": "20"}, 20, 5),
+        (
+            {"SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": "3", "SAGEMAKER_MAX_PAYLOAD_IN_MB": "30"},
+            3,
+            30,
+        ),
     ],
 )
 def test_a_batch_never_asks_for_more_than_sagemaker_hands_out(
