@@ -37,6 +37,7 @@ PROJECTS = Path(__file__).parents[1] / "projects"
 KEEPING = tuple(sorted(path.name for path in PROJECTS.glob("keeping*")))
 BROKEN = tuple(sorted(path.name for path in PROJECTS.glob("broken-*")))
 LINES = "FROM keeping-cuda\nCOPY files/ /\n"
+_FROM = "FROM "
 _EXECUTABLE = 0o111
 
 
@@ -74,7 +75,8 @@ def load_broken(name: str) -> Broken:
 
 def base_of(name: str) -> str:
     """Return what a folder's image is made from: another folder, or ``base``."""
-    return _lines(name).split()[1]
+    lines = _lines(name).splitlines()
+    return next(line.split()[1] for line in lines if line.startswith(_FROM))
 
 
 def is_over(name: str, other: str) -> bool:
@@ -91,7 +93,8 @@ def lay(client: DockerClient, base: str, name: str) -> str:
     with tempfile.TemporaryDirectory() as parent:
         context = Path(parent, name)
         _fill(context, name)
-        (context / "Dockerfile").write_text(_lines(name).replace(base_of(name), base, 1))
+        lines = _lines(name).replace(f"{_FROM}{base_of(name)}", f"{_FROM}{base}")
+        (context / "Dockerfile").write_text(lines)
         with tarfile.open(fileobj=data, mode="w") as archive:
             archive.add(context, arcname=".", filter=_as_checked_out)
     data.seek(0)
