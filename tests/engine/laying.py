@@ -25,13 +25,26 @@ import yaml
 
 from tests.unit.smoke.elves import Elf, fatbin
 from twinforge import process
+from twinforge.model.load import load_project
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from docker import DockerClient
 
-__all__ = ["BROKEN", "KEEPING", "PROJECTS", "Broken", "base_of", "is_over", "lay", "load_broken"]
+    from twinforge.model.recipe import Recipe
+
+__all__ = [
+    "BROKEN",
+    "KEEPING",
+    "PROJECTS",
+    "Broken",
+    "base_of",
+    "is_over",
+    "lay",
+    "load_broken",
+    "recipe_of",
+]
 
 PROJECTS = Path(__file__).parents[1] / "projects"
 KEEPING = tuple(sorted(path.name for path in PROJECTS.glob("keeping*")))
@@ -52,7 +65,8 @@ class Broken:
         too: Checks that fail with it, because they stand on the same thing.
         perhaps: Checks that may fail with it.
         only: Globs of the checks that are done; those of the same group where empty.
-        smoke: What is other than in the recipe of ``keeping``, under ``smoke``.
+        smoke: What is other than in the recipe of ``keeping``, under ``smoke``; null for what is
+            not there.
         limits: What is other than in the contract's limits.
     """
 
@@ -71,6 +85,17 @@ def load_broken(name: str) -> Broken:
     for key in ("too", "perhaps", "only"):
         settings[key] = tuple(settings.get(key, ()))
     return Broken(**{"check": name.removeprefix("broken-").partition("_")[0], **settings})
+
+
+def recipe_of(name: str) -> Recipe:
+    """Return the recipe of ``keeping`` as the folder of a broken image wants it."""
+    with tempfile.TemporaryDirectory() as parent:
+        root = shutil.copytree(PROJECTS / "keeping", Path(parent, "project"))
+        path = root / "recipes/keeping.yaml"
+        recipe = yaml.safe_load(path.read_text())
+        changed = _merged(recipe, {"smoke": load_broken(name).smoke})
+        path.write_text(yaml.safe_dump(changed))
+        return load_project(root).recipe("keeping")
 
 
 def base_of(name: str) -> str:
@@ -100,6 +125,18 @@ def lay(client: DockerClient, base: str, name: str) -> str:
     data.seek(0)
     image, _ = client.images.build(fileobj=data, custom_context=True, rm=True, forcerm=True)
     return str(image.id)
+
+
+def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(old)
+    for key, value in new.items():
+        if value is None:
+            del merged[key]
+        elif isinstance(value, dict) and key in old:
+            merged[key] = _merged(old[key], value)
+        else:
+            merged[key] = value
+    return merged
 
 
 def _lines(name: str) -> str:

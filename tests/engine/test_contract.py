@@ -13,7 +13,16 @@ import docker
 import pytest
 from docker.errors import ImageNotFound
 
-from tests.engine.laying import BROKEN, KEEPING, PROJECTS, base_of, is_over, lay, load_broken
+from tests.engine.laying import (
+    BROKEN,
+    KEEPING,
+    PROJECTS,
+    base_of,
+    is_over,
+    lay,
+    load_broken,
+    recipe_of,
+)
 from twinforge.compat.instances import find_instance
 from twinforge.compat.machines import Machine
 from twinforge.events import ignore
@@ -106,13 +115,13 @@ class Bench:
         if name in KEEPING:
             return self.smoke(name, partner=CPU_IMAGE if is_over(name, CUDA_IMAGE) else None)
         broken = load_broken(name)
-        smoke = RECIPE.smoke
+        smoke = recipe_of(name).smoke
         if not broken.check.startswith("train"):
-            smoke = replace(smoke, train=None)
+            smoke = replace(smoke, train=None)  # a model is not needed, and takes its time
         return self.smoke(
             name,
             partner=CPU_IMAGE if broken.check.startswith("pair") else None,
-            smoke=replace(smoke, **broken.smoke),
+            smoke=smoke,
             limits=replace(QUICK, **broken.limits),
             only=broken.only or in_the_group_of(broken.check),
         )
