@@ -109,8 +109,8 @@ def is_over(name: str, other: str) -> bool:
     return name == other or (name in (*KEEPING, *BROKEN) and is_over(base_of(name), other))
 
 
-def lay(client: DockerClient, base: str, name: str) -> str:
-    """Make the image of a folder from the image that it is laid over, and return its id.
+def lay(client: DockerClient, base: str, name: str, tag: str) -> None:
+    """Make the image of a folder from the image that it is laid over.
 
     BuildKit takes longer to start a build than the engine's old builder takes for all of it.
     """
@@ -123,8 +123,7 @@ def lay(client: DockerClient, base: str, name: str) -> str:
         with tarfile.open(fileobj=data, mode="w") as archive:
             archive.add(context, arcname=".", filter=_as_checked_out)
     data.seek(0)
-    image, _ = client.images.build(fileobj=data, custom_context=True, rm=True, forcerm=True)
-    return str(image.id)
+    client.images.build(fileobj=data, custom_context=True, tag=tag, rm=True, forcerm=True)
 
 
 def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import docker
 import pytest
-from docker.errors import ImageNotFound
 
 from tests.engine.laying import (
     BROKEN,
@@ -69,13 +67,20 @@ class Bench:
     client: DockerClient
     folder: Path
     images: dict[str, str]
-    lock: Lock = field(default_factory=Lock)
+    run: str = field(default_factory=lambda: uuid4().hex[:8])
+    lock: RLock = field(default_factory=RLock)
 
     def image(self, name: str) -> str:
-        if name not in self.images:
-            base = self.image(base_of(name))
-            self.images[name] = lay(self.client, base, name)
-        return self.images[name]
+        with self.lock:
+            if name not in self.images:
+                tag = f"twinforge-test/{name}:{self.run}"
+                lay(self.client, self.image(base_of(name)), name, tag)
+                self.images[name] = tag
+            return self.images[name]
+
+    def remove(self, name: str) -> None:
+        with self.lock:  # what an image has in common with one that is just made stays
+            self.client.images.remove(self.images.pop(name), force=True)
 
     def smoke(self, name: str, *, partner: str | None = None, **other: Any) -> SmokeReport:
         """Smoke the image of a folder.
@@ -85,16 +90,14 @@ class Bench:
             partner: That of the CPU image to compare with; empty where that is not built.
             other: What is other than the whole contract: ``smoke``, ``limits``, ``only``.
         """
-        with self.lock:
-            image = self.image(name)
-            compared = None
-            if partner is not None:
-                compared = Partner("keeping/cpu", partner and self.image(partner))
+        compared = None
+        if partner is not None:
+            compared = Partner("keeping/cpu", partner and self.image(partner))
         has_cuda = is_over(name, CUDA_IMAGE)
         variant = CUDA_VARIANT if has_cuda else CPU_VARIANT
         serves = [Machine(find_instance(one.instance), one.use) for one in PROJECT.matrix.serves]
         return run_smoke(
-            image,
+            self.image(name),
             replace(RECIPE, smoke=other.get("smoke", RECIPE.smoke)),
             variant,
             LOCKED | (WHEELS if has_cuda else {}),
@@ -118,26 +121,29 @@ class Bench:
         smoke = recipe_of(name).smoke
         if not broken.check.startswith("train"):
             smoke = replace(smoke, train=None)  # a model is not needed, and takes its time
-        return self.smoke(
-            name,
-            partner=CPU_IMAGE if broken.check.startswith("pair") else None,
-            smoke=smoke,
-            limits=replace(QUICK, **broken.limits),
-            only=broken.only or in_the_group_of(broken.check),
-        )
+        try:
+            return self.smoke(
+                name,
+                partner=CPU_IMAGE if broken.check.startswith("pair") else None,
+                smoke=smoke,
+                limits=replace(QUICK, **broken.limits),
+                only=broken.only or in_the_group_of(broken.check),
+            )
+        finally:
+            self.remove(name)
 
 
 @pytest.fixture(scope="module")
 def bench(
     engine: Engine, base_image: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Bench]:
-    client = docker.from_env(environment=dict(engine.env))
-    made = {"base": base_image}
-    yield Bench(engine, client, tmp_path_factory.mktemp("contract"), made)
-    del made["base"]
-    for image in reversed(made.values()):
-        with suppress(ImageNotFound):  # the last that is laid over an image takes it along
-            client.images.remove(image, force=True)
+    # the engine may be busy with others' images of gigabytes
+    client = docker.from_env(environment=dict(engine.env), timeout=600)
+    made = Bench(engine, client, tmp_path_factory.mktemp("contract"), {"base": base_image})
+    yield made
+    del made.images["base"]
+    for name in reversed(tuple(made.images)):
+        made.remove(name)
     client.close()
 
 
