@@ -165,12 +165,3 @@ def _when_up(address: tuple[str, int]) -> bool:
         else:
             return True
     return False
-
-
-def test_an_image_that_went_away_is_not_looked_for_in_a_registry(containers: Containers) -> None:
-    gone = f"sha256:{'0' * 64}"
-    with (
-        pytest.raises(SmokeError, match=f"the engine has the image '{gone}' no longer"),
-        containers.start(gone, ["serve"]),
-    ):
-        pytest.fail("it started")

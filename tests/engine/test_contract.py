@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
     from twinforge.engine.engine import Engine
+    from twinforge.events import Event
 
 pytestmark = pytest.mark.engine
 
@@ -94,7 +95,7 @@ class Bench:
             name: Of the folder.
             partner: That of the CPU image to compare with; empty where that is not built.
             other: What is other than the whole contract: ``smoke``, ``limits``, ``only``,
-                ``cancelled``.
+                ``cancelled``, ``listener``.
         """
         compared = None
         if partner is not None:
@@ -109,7 +110,7 @@ class Bench:
             LOCKED | (WHEELS if has_cuda else {}),
             root=PROJECTS / "keeping",
             engine=self.engine,
-            listener=ignore,
+            listener=other.get("listener", ignore),
             log=self.folder / f"{name}-{uuid4().hex}.log",
             limits=other.get("limits", QUICK),
             choice=Choice(other.get("only", ())),
@@ -233,17 +234,32 @@ def test_nothing_is_left_on_the_engine_whatever_failed(
 
 def test_a_stop_does_not_wait_for_answers_that_never_come(bench: Bench) -> None:
     cancelled = threading.Event()
-    threading.Timer(3.0, cancelled.set).start()
-    started = time.monotonic()
+    started = []
+
+    def stop_soon(event: Event) -> None:
+        if event.text == "serve.ping":
+            threading.Timer(1.0, cancelled.set).start()
+            started.append(time.monotonic())
+
     report = bench.smoke(
         "broken-serve.concurrent_hangs",
         smoke=replace(RECIPE.smoke, train=None),
         only=("serve.concurrent",),
         cancelled=cancelled,
+        listener=stop_soon,
     )
-    assert time.monotonic() - started < 40  # an answer may take 60 s
+    assert time.monotonic() - started[0] < 40  # an answer may take 60 s
     assert failed(report) == {"serve.concurrent": "the smoke was stopped"}
     assert bench.left() == []
+
+
+def test_a_stop_that_came_before_starts_nothing_and_passes_nothing(bench: Bench) -> None:
+    cancelled = threading.Event()
+    cancelled.set()
+    report = bench.smoke(CPU_IMAGE, cancelled=cancelled)
+    assert {one.detail for one in report.checks} == {
+        f"{NOT_RUN}: the smoke was stopped; a check that did not run is not a pass"
+    }
 
 
 def test_a_partner_that_is_not_built_is_told_and_keeps_nothing_back(bench: Bench) -> None:
