@@ -29,7 +29,7 @@ __all__ = [
 _CUDA = frozenset({"cuda", "pair"})
 """What applies to variants with CUDA only: it changes nothing for the others."""
 
-_CHECKS_VERSION = 2
+_CHECKS_VERSION = 3
 """Goes up when images must be smoked again because the checks themselves changed."""
 
 

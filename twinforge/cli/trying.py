@@ -13,6 +13,7 @@ from twinforge.cli.variants import SELECTORS, first_hint, selectors_argument
 from twinforge.errors import SmokeError, UsageError
 from twinforge.report.checks import checks_json, junit_xml, render_checks, render_rules, rules_json
 from twinforge.report.summary import render_summary
+from twinforge.report.text import clean
 from twinforge.smoke.choice import EVERYTHING, Choice, choose_rules
 from twinforge.wholefile import write_text
 
@@ -94,7 +95,12 @@ def smoke(  # noqa: PLR0913 - one parameter per option
     # In the order in which they were asked for, whichever came first.
     reports = [by_variant[one.variant.id] for one in nodes if one.variant.id in by_variant]
     if junit is not None:
-        _write(junit, junit_xml(reports))
+        unsmoked = {
+            one.task.variant.id: one.error.message if one.error else "the run ended before"
+            for one in outcomes
+            if one.task.variant.id not in by_variant
+        }
+        _write(junit, junit_xml(reports, unsmoked))
     is_part = choice != EVERYTHING
     if as_json:
         session.show_json({**summary.as_json(), "reports": checks_json(reports)})
@@ -106,7 +112,7 @@ def smoke(  # noqa: PLR0913 - one parameter per option
         session.show("\n".join(filter(None, [shown, images])))
     for outcome in outcomes:
         if outcome.error is not None:
-            click.echo(outcome.error.message, err=True)
+            click.echo(clean(outcome.error.message), err=True)
     _refuse_failures(nodes, outcomes, good=is_part or summary.is_good)
 
 

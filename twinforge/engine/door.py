@@ -120,7 +120,7 @@ def open_door(  # noqa: PLR0913 - what a container is made of, all by keyword
         client.networks.get(network).connect(door)
         _start(door)
     except BaseException:
-        door.remove(force=True)
+        door.remove(force=True, v=True)
         raise
     return door
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 from twinforge.report.tables import Cell, Column, Style, render_table
 from twinforge.report.text import human_seconds
+from twinforge.smoke.contract import NOT_RUN, Check, SmokeReport
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from twinforge.smoke.contract import Check, SmokeReport
     from twinforge.smoke.rules import Rule
 
 __all__ = [
@@ -133,14 +134,22 @@ def rules_markdown(rules: Sequence[Rule]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def junit_xml(reports: Sequence[SmokeReport]) -> str:
+def junit_xml(
+    reports: Sequence[SmokeReport],
+    unsmoked: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Return reports as the JUnit XML that CI systems read: a suite per image, a case per check.
 
     What failed is a ``failure``, what did not run an ``error``; a failed warning, and one that did
     not run, is ``skipped``, which is as near as the format comes.
 
+    Args:
+        reports: In order.
+        unsmoked: Why there is no report of an image, by its variant; such a suite has one ``error``.
+
     Source: the schema of the Jenkins xUnit plugin (junit-10.xsd), which other systems follow.
     """
+    reports = [*reports, *(_unsmoked(name, why) for name, why in unsmoked.items())]
     root = ET.Element("testsuites", {"name": "twinforge smoke", **_counts(reports)})
     for report in reports:
         suite = ET.SubElement(
@@ -164,6 +173,11 @@ def junit_xml(reports: Sequence[SmokeReport]) -> str:
     ET.indent(root)
     text: str = ET.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'
+
+
+def _unsmoked(variant: str, why: str) -> SmokeReport:
+    check = Check("smoke", passed=False, detail=f"{NOT_RUN}: {why}", seconds=0.0)
+    return SmokeReport("", variant, (check,), 0.0)
 
 
 def _counts(reports: Sequence[SmokeReport]) -> dict[str, str]:

@@ -60,7 +60,7 @@ def judge_answer(invocation: Invocation, answer: Answer, labels: Sequence[object
 def _parse(body: bytes) -> object:
     try:
         document: object = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         message = f"the answer is not JSON: {_quote(body)}"
         raise SmokeError(message) from error
     return document
@@ -73,7 +73,8 @@ def _expect(document: object, pointer: str, wanted: object) -> None:
         message = f"the answer has nothing at '{pointer}': {_quote(json.dumps(document).encode())}"
         raise SmokeError(message) from error
     if not _equal(value, wanted):
-        message = f"'{pointer}' is {json.dumps(value)}, not {json.dumps(wanted)}"
+        found = _quote(json.dumps(value, default=repr).encode())
+        message = f"'{pointer}' is {found}, not {json.dumps(wanted)}"
         raise SmokeError(message)
 
 

@@ -7,7 +7,7 @@ import struct
 import time
 from contextlib import closing
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from typing import TYPE_CHECKING
 
 from twinforge.errors import SmokeError
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Reply", "Request", "ask", "ask_twice", "connect_s"]
 
+MOST_BYTES = 1 << 28
+"""More than this is no answer: a model's is at most 25 MB, and the memory of this machine is its own."""
+
+_CHUNK_BYTES = 1 << 20
 _TCP_INFO = struct.Struct("=8x24I")
 _ROUND_TRIP, _SENT_AGAIN = 15, 23  # tcpi_rtt and tcpi_total_retrans
 
@@ -59,8 +63,13 @@ def connect_s(address: tuple[str, int], *, timeout_s: float) -> float:
 def ask(address: tuple[str, int], request: Request, *, timeout_s: float) -> Reply:
     """Send a request over a new connection and return the answer.
 
+    Args:
+        address: Where to.
+        request: What is sent.
+        timeout_s: Until the answer is there to its last byte.
+
     Raises:
-        SmokeError: No answer came.
+        SmokeError: No answer came, or not all of it.
     """
     connection = HTTPConnection(*address, timeout=timeout_s)
     with closing(connection):
@@ -68,7 +77,7 @@ def ask(address: tuple[str, int], request: Request, *, timeout_s: float) -> Repl
         try:
             connection.connect()
             connected_s = _accepted_after_s(connection.sock, time.monotonic() - started)
-            answer = _exchange(connection, request)
+            answer = _exchange(connection, request, started + timeout_s)
         except (OSError, HTTPException) as error:
             raise SmokeError(_silence(error, timeout_s)) from error
         return Reply(answer, connected_s, time.monotonic() - started)
@@ -85,11 +94,11 @@ def ask_twice(
     connection = HTTPConnection(*address, timeout=timeout_s)
     with closing(connection):
         try:
-            first = _exchange(connection, request)
+            first = _exchange(connection, request, time.monotonic() + timeout_s)
             if connection.sock is None:
                 message = "the connection was closed after the first answer"
                 raise SmokeError(message)
-            return first, _exchange(connection, request)
+            return first, _exchange(connection, request, time.monotonic() + timeout_s)
         except (OSError, HTTPException) as error:
             raise SmokeError(_silence(error, timeout_s)) from error
 
@@ -112,7 +121,7 @@ def _accepted_after_s(connection: socket.socket, waited_s: float) -> float:
     return waited_s if sent_again else min(waited_s, round_trip_us / 1e6)
 
 
-def _exchange(connection: HTTPConnection, request: Request) -> Answer:
+def _exchange(connection: HTTPConnection, request: Request, end: float) -> Answer:
     try:
         connection.request(
             request.method, request.path, body=request.body or None, headers=dict(request.headers)
@@ -121,9 +130,34 @@ def _exchange(connection: HTTPConnection, request: Request) -> Answer:
         # Who refuses a body may answer without reading all of it; the answer counts.
         if connection.sock is None:
             raise
-    response = connection.getresponse()
+    stream = connection.sock  # http.client forgets the socket of an answer that ends with it
+    # closed, the connection takes another request
+    with closing(connection.getresponse()) as response:
+        return _answer(response, stream, end)
+
+
+def _answer(response: HTTPResponse, stream: socket.socket, end: float) -> Answer:
     kind = (response.getheader("Content-Type") or "").partition(";")[0].strip().lower()
-    return Answer(response.status, kind, response.read())
+    return Answer(response.status, kind, _read(response, stream, end))
+
+
+def _read(response: HTTPResponse, stream: socket.socket, end: float) -> bytes:
+    """Return the body of an answer that has to be there by ``end``, however slowly it comes."""
+    body = bytearray()
+    while True:
+        left_s = end - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        stream.settimeout(left_s)
+        part = response.read1(_CHUNK_BYTES)
+        body += part
+        if len(body) > MOST_BYTES:
+            message = f"the answer is longer than {MOST_BYTES:,} bytes"
+            raise SmokeError(message)
+        if not part:
+            if response.length:
+                raise IncompleteRead(bytes(body), response.length)
+            return bytes(body)
 
 
 def _silence(error: Exception, timeout_s: float) -> str:

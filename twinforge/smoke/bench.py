@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from twinforge.smoke.record import Record
     from twinforge.smoke.running import Running
 
-__all__ = ["FAILURE", "PORT", "Bench", "Step", "ended", "tail", "telling"]
+__all__ = ["FAILURE", "LONGEST_REASON", "PORT", "Bench", "Step", "ended", "tail", "telling"]
 
 FAILURE = "/opt/ml/output/failure"
+LONGEST_REASON = 1024
+"""What the platform shows of that file, in characters."""
 PORT = 8080
 TAIL_LINES = 15
 

@@ -83,5 +83,7 @@ def _refuse(choice: Choice, names: Sequence[str]) -> None:
 
 
 def _matches(name: str, glob: str) -> bool:
+    """Whether a glob is of a check, by its own id or by that of its rule, which ``--list`` shows."""
     # the brackets of serve.invocations[0] mean something in a glob
-    return name == glob or fnmatchcase(name, glob.replace("[", "[[]"))
+    escaped = glob.replace("[", "[[]")
+    return fnmatchcase(name, escaped) or fnmatchcase(name.partition("[")[0], escaped)

@@ -11,6 +11,7 @@ import tempfile
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -21,9 +22,11 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.docker_client import DockerClient
 
 from twinforge.engine import door
-from twinforge.errors import MissingToolError, SmokeError
+from twinforge.errors import MissingToolError, SmokeError, TwinforgeError
+from twinforge.smoke.cancelling import ended_when
 from twinforge.smoke.confinement import BRIDGE, NO_NETWORK, Confinement
 from twinforge.smoke.gpus import requests_for
+from twinforge.smoke.leftovers import OWNER, own_label, remove_leftovers
 from twinforge.smoke.mounts import Bind, Mount, mode_of, source_of
 from twinforge.smoke.running import LOOPBACK, STOPPED, Running, asking, read_entries
 from twinforge.smoke.stream import as_stream
@@ -45,13 +48,21 @@ LABEL = "io.twinforge.smoke"
 API_TIMEOUT_S = 120
 EXPORT_BYTES = 1 << 20
 EXECUTABLE = 0o111
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""What containers get whose image names none.
+
+Source: https://github.com/moby/moby/blob/master/oci/defaults.go (DefaultPathEnv)
+"""
 _IS_DIRECTORY = 1 << 31  # of Go's file modes, in which the engine speaks
 _LINKS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What an image says of itself; ``path`` is its PATH, ``library_path`` its LD_LIBRARY_PATH."""
+    """What an image says of itself; ``path`` is its PATH, ``library_path`` its LD_LIBRARY_PATH.
+
+    ``stop_signal`` is what its STOPSIGNAL says, empty where it has none.
+    """
 
     id: str
     entrypoint: tuple[str, ...]
@@ -60,6 +71,7 @@ class ImageFacts:
     user: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     library_path: tuple[str, ...] = ()
+    stop_signal: str = ""
 
 
 class Containers:
@@ -75,7 +87,7 @@ class Containers:
     ) -> None:
         self._engine = engine
         self._client = client
-        self._labels = {LABEL: label}
+        self._labels = {LABEL: label, OWNER: own_label()}
         self._cancelled = cancelled
         self._gpus = list(gpus)
 
@@ -97,10 +109,11 @@ class Containers:
             id=attributes["Id"],
             entrypoint=tuple(config.get("Entrypoint") or ()),
             command=tuple(config.get("Cmd") or ()),
-            path=tuple(part for part in variables.get("PATH", "").split(":") if part),
+            path=tuple(part for part in variables.get("PATH", _PATH).split(":") if part),
             user=config.get("User") or "",
             labels=config.get("Labels") or {},
             library_path=tuple(variables.get("LD_LIBRARY_PATH", "").split(":")),
+            stop_signal=config.get("StopSignal") or "",
         )
 
     @contextmanager
@@ -173,7 +186,13 @@ class Containers:
         with self.created(image_id) as container, asking():
             # Its annotation says that it gives text; what comes is bytes.
             chunks = cast("Iterator[bytes]", container.export(chunk_size=EXPORT_BYTES))
-            yield as_stream(chunks)
+            yield as_stream(self._until_cancelled(chunks))
+
+    def _until_cancelled(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            if self._cancelled.is_set():
+                raise SmokeError(STOPPED)
+            yield chunk
 
     def find_programs(self, facts: ImageFacts, names: Sequence[str]) -> Mapping[str, str]:
         """Return where on the image's PATH each program is; those that are nowhere are absent.
@@ -260,7 +279,9 @@ class Containers:
         with ExitStack() as stack:
             stack.callback(_stop, container)
             with asking():
+                self._require(image_id)
                 container.start()
+                stack.enter_context(ended_when(self._cancelled, partial(_kill, container)))
                 host, reached = self._reached_at(container, port, confined.network, stack)
             yield Running(
                 container.get_wrapped_container(),
@@ -269,6 +290,18 @@ class Containers:
                 cancelled=self._cancelled,
                 host=host,
             )
+
+    def _require(self, image_id: str) -> None:
+        """Refuse an image that went away: docker-py would ask a registry for it.
+
+        Raises:
+            SmokeError: The engine does not have it.
+        """
+        try:
+            self._client.client.images.get(image_id)
+        except NotFound as error:
+            message = f"the engine has the image '{image_id}' no longer"
+            raise SmokeError(message) from error
 
     def _reached_at(
         self, container: DockerContainer, port: int, network: str, stack: ExitStack
@@ -311,6 +344,8 @@ def open_containers(
 ) -> Iterator[Containers]:
     """Connect to an engine; several threads may each have a connection of their own.
 
+    What a killed run left there, or one whose engine was gone, is removed.
+
     Args:
         engine: Where the containers run.
         label: The value of the label that they and their volumes carry.
@@ -326,11 +361,17 @@ def open_containers(
     testcontainers_config.tc_host_override = LOOPBACK
     with asking():
         client = DockerClient(**_client_options(engine))
+        remove_leftovers(client.client)
         requests = requests_for(client.client.info()) if gpus else []
     try:
         yield Containers(engine, client, label, cancelled, requests)
     finally:
         client.client.close()
+
+
+def _kill(container: DockerContainer) -> None:
+    with suppress(TwinforgeError), asking():
+        container.get_wrapped_container().kill()
 
 
 def _stop(container: DockerContainer) -> None:
@@ -340,7 +381,7 @@ def _stop(container: DockerContainer) -> None:
 
 def _remove(container: Container) -> None:
     with asking(), suppress(NotFound):
-        container.remove(force=True)
+        container.remove(force=True, v=True)
 
 
 def _client_options(engine: Engine) -> dict[str, Any]:

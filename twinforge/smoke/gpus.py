@@ -20,7 +20,7 @@ def requests_for(about: Mapping[str, Any]) -> list[DeviceRequest]:
     """Return what gives a container all GPUs, as ``--gpus all`` does; nothing where there are none.
 
     Args:
-        about: What the engine says of itself: runtimes, and from version 28.3 on its devices.
+        about: What the engine says of itself: runtimes, and from API version 1.50 on its devices.
 
     Source: https://docs.docker.com/reference/api/engine/ (``GET /info``, ``DeviceRequests``)
     """

@@ -18,10 +18,16 @@ __all__ = ["LIST_INSTALLED", "PYTHON", "compare_installed", "parse_installed"]
 PYTHON = "/opt/venv/bin/python"
 
 LIST_INSTALLED = (
+    "import sys; sys.path = [one for one in sys.path if one];"  # the first is the working directory
     "import importlib.metadata as m, json;"
-    "print(json.dumps([[d.metadata['Name'], d.version] for d in m.distributions()]))"
+    "print(json.dumps([[d.metadata['Name'] or str(d.locate_file('')), d.metadata['Version']]"
+    " for d in m.distributions()]))"
 )
-"""What the image's own Python runs; it prints name and version of every distribution as JSON."""
+"""What the image's own Python runs; it prints name and version of every distribution as JSON.
+
+It is run with the image's variables, as the program is: ``PYTHONPATH`` leads to packages, too. A
+distribution without a name is told by the folder that it lies in.
+"""
 
 
 def parse_installed(output: str) -> tuple[tuple[str, str], ...]:
@@ -52,11 +58,14 @@ def compare_installed(
     wanted: dict[str, str] = {canonicalize_name(name): version for name, version in locked.items()}
     found: dict[str, list[str]] = {}
     for name, version in installed:
-        found.setdefault(canonicalize_name(name), []).append(version)
+        known = name if "/" in name else canonicalize_name(name)
+        found.setdefault(known, []).append(version)
     differences = []
     for name in sorted(wanted.keys() | found.keys()):
         versions = found.get(name, [])
-        if name not in wanted:
+        if "/" in name:
+            differences.append(f"in {name} lies a package without a name")
+        elif name not in wanted:
             differences.append(f"{name} {' and '.join(versions)} is not in the lock")
         elif not versions:
             differences.append(f"{name} {wanted[name]} is missing")

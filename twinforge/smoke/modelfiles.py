@@ -10,9 +10,10 @@ from twinforge.errors import SmokeError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["MODEL", "Entry", "judge_model", "judge_unchanged"]
+__all__ = ["MODEL", "Entry", "judge_model", "judge_unchanged", "name_files"]
 
 MODEL = "/opt/ml/model"
+_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -39,8 +40,19 @@ def judge_model(entries: Sequence[Entry]) -> str:
     if not files:
         message = f"'train' ended with status 0 and left no file in {MODEL}"
         raise SmokeError(message)
+    return f"status 0, {name_files(files)}"
+
+
+def name_files(files: Sequence[Entry]) -> str:
+    """Return the names of the first files, how many more there are, and the bytes of all.
+
+    >>> name_files([Entry("a.bin", "file", 1200, 0.0)])
+    'a.bin (1,200 bytes)'
+    """
     size = sum(entry.size_bytes for entry in files)
-    return f"status 0, {', '.join(entry.path for entry in files)} ({size:,} bytes)"
+    names = [entry.path for entry in files[:_NAMED]]
+    more = f" and {len(files) - _NAMED:,} more" if len(files) > _NAMED else ""
+    return f"{', '.join(names)}{more} ({size:,} bytes)"
 
 
 def judge_unchanged(before: Sequence[Entry], after: Sequence[Entry]) -> str:
@@ -51,6 +63,7 @@ def judge_unchanged(before: Sequence[Entry], after: Sequence[Entry]) -> str:
     """
     changed = sorted({entry.path for entry in {*before} ^ {*after}})
     if changed:
-        message = f"{MODEL} changed while 'serve' ran: {', '.join(changed)}"
+        more = f" and {len(changed) - _NAMED:,} more" if len(changed) > _NAMED else ""
+        message = f"{MODEL} changed while 'serve' ran: {', '.join(changed[:_NAMED])}{more}"
         raise SmokeError(message)
     return f"served with {MODEL} read-only"

@@ -54,7 +54,9 @@ class Record:
     def checks(self) -> tuple[Check, ...]:
         """All checks that were asked for, in order; those that did not run have not passed."""
         failed = next((name for name, check in self._checks.items() if not check.passed), "")
-        why = "the recipe declares no smoke" if self._silent else f"'{failed}' did not pass"
+        why = f"'{failed}' did not pass" if failed else "the smoke was stopped"
+        if self._silent:
+            why = "the recipe declares no smoke"
         return tuple(
             self._checks.get(name) or self._verdict(name, "", passed=False, why_not=why)
             for name in self._asked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tarfile
 import tempfile
 import time
@@ -13,6 +14,7 @@ from docker.errors import APIError, DockerException, NotFound
 
 from twinforge.errors import MissingToolError, SmokeError
 from twinforge.smoke.modelfiles import Entry
+from twinforge.smoke.stream import as_stream
 
 if TYPE_CHECKING:
     import threading
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 __all__ = ["LOOPBACK", "STOPPED", "Running", "asking", "read_entries"]
+
+_SIGTERM_BIT = 1 << (signal.SIGTERM - 1)
+_LONGEST_TEXT = 1 << 16
 
 LOOPBACK = "127.0.0.1"
 POLL_S = 0.05
@@ -96,14 +101,39 @@ class Running:
 
     def processes(self) -> tuple[str, ...]:
         """Return the command lines of what runs in it, its first process first; none when it ended."""
+        return tuple(row[-1] for row in self._rows("pid,args"))
+
+    def hears_sigterm(self) -> bool:
+        """Whether SIGTERM does something to its first process; true where that can't be seen.
+
+        The kernel gives a container's first process only signals that it has a handler for, or
+        that it blocks to wait for them: no default action ends it.
+
+        Source: the manual pages pid_namespaces(7), sigwait(3) and ps(1) (``caught``, ``blocked``)
+        """
+        rows = self._rows("pid,caught,blocked")
+        try:
+            masks = [int(text.lstrip("<"), 16) for text in rows[0][1:]]
+        except (IndexError, ValueError):
+            return True
+        return not masks or any(mask & _SIGTERM_BIT for mask in masks)
+
+    def _rows(self, columns: str) -> list[list[str]]:
+        """Return what ``ps`` of the engine's machine says, the first process first."""
         with asking():
             try:
-                table = self._container.top(ps_args="-eo pid,args")
+                table = self._container.top(ps_args=f"-eo {columns}")
             except APIError as error:
                 if error.status_code in _NOT_RUNNING:
-                    return ()
+                    return []
                 raise
-        return tuple(str(row[-1]) for row in table["Processes"] or ())
+        rows = [[str(cell) for cell in row] for row in table["Processes"] or ()]
+        # their order is that of numbers, which begin anew some day
+        if not self._container.attrs["State"].get("Pid"):
+            with asking():
+                self._container.reload()
+        first = str(self._container.attrs["State"].get("Pid"))
+        return sorted(rows, key=lambda row: row[0] != first)
 
     def changes(self) -> tuple[str, ...]:
         """Return the paths that are other than in its image, sorted; mounts are not looked into."""
@@ -121,18 +151,41 @@ class Running:
         return read_entries(self._container, folder)
 
     def read_text(self, path: str) -> str | None:
-        """Return a file as text, or None where there is none."""
+        """Return the beginning of a file as text, or None where there is none.
+
+        Raises:
+            SmokeError: It is a folder, a link or another thing that is no file.
+        """
         with _archive(self._container, path) as archive:
             member = archive.next() if archive else None
-            file = archive.extractfile(member) if archive and member else None
-            return file.read().decode(errors="replace") if file else None
+            if archive is None or member is None:
+                return None
+            file = archive.extractfile(member) if member.isreg() else None
+            if file is None:
+                kind = _entry(member).kind
+                told = f"a {kind}" if kind in ("folder", "link") else "something else"
+                message = f"{path} is {told}, and no file"
+                raise SmokeError(message)
+            return file.read(_LONGEST_TEXT).decode(errors="replace")
 
 
 def read_entries(container: Container, folder: str) -> tuple[Entry, ...]:
-    """Return what lies below a folder of a container, sorted; nothing where there is none."""
-    with _archive(container, folder) as archive:
-        members = archive.getmembers() if archive else []
-    return tuple(sorted(_entry(member) for member in members if "/" in member.name))
+    """Return what lies below a folder of a container, sorted; nothing where there is none.
+
+    A folder that is reached by a link is looked into. Nothing of its files is kept: there may be
+    more of them than this machine has room for.
+    """
+    with asking():
+        try:
+            chunks, stat = container.get_archive(folder)
+            if stat and stat["linkTarget"]:
+                for _chunk in chunks:  # read to its end, so that the connection is free again
+                    pass
+                chunks, _ = container.get_archive(stat["linkTarget"])
+        except NotFound:
+            return ()
+        with tarfile.open(fileobj=as_stream(chunks), mode="r|") as archive:
+            return tuple(sorted(_entry(member) for member in archive if "/" in member.name))
 
 
 @contextmanager

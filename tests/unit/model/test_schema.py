@@ -14,7 +14,11 @@ Kind = Literal["recipe", "matrix"]
 KINDS: list[Kind] = ["recipe", "matrix"]
 GOOD: list[tuple[Kind, Path]] = [
     ("matrix" if path.name == "matrix.yaml" else "recipe", path)
-    for project in [ROOT, *sorted((ROOT / "tests/projects").glob("good-*"))]
+    for project in [
+        ROOT,
+        ROOT / "tests/projects/keeping",
+        *sorted((ROOT / "tests/projects").glob("good-*")),
+    ]
     for path in [project / "matrix.yaml", *sorted(project.glob("recipes/*.yaml"))]
 ]
 

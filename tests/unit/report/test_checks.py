@@ -89,6 +89,16 @@ def test_junit_xml_says_what_failed_and_holds_no_character_that_xml_refuses() ->
     assert (error.tag, error.attrib["type"]) == ("error", "not run")
 
 
+def test_an_image_without_a_report_is_an_error_and_not_left_out() -> None:
+    text = junit_xml([REPORT], {"digits/cu129": "the engine does not answer: \x1b[2J"})
+    root = ET.fromstring(text)
+    assert [suite.attrib["name"] for suite in root] == ["digits/cpu", "digits/cu129"]
+    assert (root.attrib["tests"], root.attrib["errors"]) == ("5", "2")
+    error = root[1][0][0]
+    assert (error.tag, error.attrib["type"]) == ("error", "not run")
+    assert error.attrib["message"] == f"{NOT_RUN}: the engine does not answer: \ufffd[2J"
+
+
 def test_the_table_shows_what_did_not_pass_or_everything() -> None:
     some = render_checks([REPORT], everything=False)
     assert [line.split()[1] for line in some.splitlines()[1:]] == [

@@ -41,6 +41,14 @@ def test_brackets_are_no_glob() -> None:
     ]
 
 
+def test_the_id_of_a_rule_stands_for_each_of_its_checks() -> None:
+    named = ids(Choice(("serve.invocations",)))
+    assert named[-2:] == ["serve.invocations[0]", "serve.invocations[1]"]
+    assert not {"serve.invocations[0]", "serve.invocations[1]"} & set(
+        ids(Choice((), ("serve.invocations", "pair.*")))
+    )
+
+
 @pytest.mark.parametrize(
     ("choice", "says"),
     [

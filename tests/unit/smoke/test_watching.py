@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from twinforge.smoke.watching import changed_packages, installers, judge_installers, watching
+from twinforge.smoke.installers import changed_packages, installers, judge_installers
+from twinforge.smoke.watching import watching
 
 
 class Container:

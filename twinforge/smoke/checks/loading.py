@@ -62,12 +62,14 @@ class _Trial:
 
     def connects(self) -> str:
         took, limit_s = self._load().connects_s, self.bench.limits.connect_s
+        if not took:
+            message = "no connection was accepted while 64 requests at once were sent"
+            raise SmokeError(message)
         late = [one for one in took if one > limit_s]
-        if not took or len(late) > _LATE_SHARE * len(took):
-            slowest = f", the slowest after {max(late):.2f} s" if late else ""
+        if len(late) > _LATE_SHARE * len(took):
             message = (
                 f"{len(late)} of {len(took)} connections took longer than "
-                f"{limit_s * 1000:.0f} ms{slowest}"
+                f"{limit_s * 1000:.0f} ms, the slowest after {max(late):.2f} s"
             )
             raise SmokeError(message)
         return f"{len(took)} connections, {len(late)} of them later than {limit_s * 1000:.0f} ms"

@@ -15,11 +15,13 @@ from twinforge.smoke.asking import Request, ask, connect_s
 from twinforge.smoke.bench import ended, telling
 from twinforge.smoke.checks.loading import load_steps
 from twinforge.smoke.checks.manners import manners_steps
+from twinforge.smoke.checks.stopping import refuse_stop_signal
 from twinforge.smoke.confinement import BRIDGE, Confinement
 from twinforge.smoke.contract import NOT_RUN, invocation_check
+from twinforge.smoke.installers import judge_installers
 from twinforge.smoke.modelfiles import MODEL, judge_unchanged
 from twinforge.smoke.serving import invoke, wait_for_ping
-from twinforge.smoke.watching import judge_installers, watching
+from twinforge.smoke.watching import watching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,7 +37,9 @@ __all__ = ["serve_checks"]
 STOPPED_WELL = (0, 143)  # of its own accord, or by SIGTERM's default action
 _CONNECTIONS = 5
 _AGAIN_S = 60.0
-_SHELLS = ("sh", "bash", "dash", "ash", "busybox")
+_PINGS = 3
+_END_S = 0.3  # until the engine knows that a container ended whose connections it closed
+_SHELLS = ("sh", "bash", "dash", "ash", "busybox", "ksh", "mksh", "zsh")
 _ENOUGH = 2  # processes that make a shell one that waits
 
 
@@ -44,9 +48,7 @@ def serve_checks(bench: Bench) -> Iterator[Mapping[str, Step]]:
     """Start ``serve`` as an endpoint does, and give the steps of the group ``serve``."""
     with bench.server("serve", bench.serving) as server, watching(server) as seen:
         before = server.entries(MODEL)
-        yield {
-            "serve.ping": partial(_ping, bench, server),
-            "serve.no-network": partial(_no_network, bench),
+        asking: dict[str, Step] = {
             **{
                 invocation_check(index): partial(_invoke, bench, server, index, invocation)
                 for index, invocation in enumerate(bench.recipe.smoke.invocations)
@@ -55,6 +57,11 @@ def serve_checks(bench: Bench) -> Iterator[Mapping[str, Step]]:
             "serve.pid-1": partial(_pid_1, server),
             **manners_steps(bench, server),
             **load_steps(bench, server),
+        }
+        yield {
+            "serve.ping": partial(_ping, bench, server),
+            "serve.no-network": partial(_no_network, bench),
+            **{name: partial(_while_it_runs, server, step) for name, step in asking.items()},
             "serve.survives": partial(_survives, bench, server),
             "serve.no-installer": partial(_no_installer, server, seen),
             "serve.stop": partial(_stop, bench, server),
@@ -62,10 +69,38 @@ def serve_checks(bench: Bench) -> Iterator[Mapping[str, Step]]:
         }
 
 
+def _while_it_runs(server: Running, step: Step) -> str:
+    """Do what asks the server, and tell where its end is what went wrong.
+
+    Raises:
+        SmokeError: What the step raises; or it can't be done, because ``serve`` ended before.
+    """
+    _refuse_ended(server)
+    try:
+        return step()
+    except SmokeError as error:
+        server.pause(0)  # who asked for a stop has ended it
+        status = server.wait(_END_S)
+        if status is None:
+            raise
+        message = f"'serve' ended with status {status}: {error.message}"
+        raise SmokeError(message) from error
+
+
+def _refuse_ended(server: Running) -> None:
+    status = server.exit_status()
+    if status is not None:
+        message = f"{NOT_RUN}: 'serve' ended with status {status} before"
+        raise SmokeError(message)
+
+
 def _ping(bench: Bench, server: Running) -> str:
     with telling(server):
         bench.ping_s = wait_for_ping(
-            server, within_s=bench.recipe.smoke.startup_s, ping_s=bench.limits.ping_s
+            server,
+            within_s=bench.recipe.smoke.startup_s,
+            ping_s=bench.limits.ping_s,
+            in_a_row=_PINGS,
         )
     return f"200 after {bench.ping_s:.2f} s"
 
@@ -87,7 +122,7 @@ def _serves_otherwise(
     within_s = min(_AGAIN_S, float(bench.recipe.smoke.startup_s))
     try:
         with bench.server(name, confinement, writable=writable) as server:
-            wait_for_ping(server, within_s=within_s, ping_s=bench.limits.ping_s)
+            wait_for_ping(server, within_s=within_s, ping_s=bench.limits.ping_s, in_a_row=_PINGS)
     except SmokeError:
         return False
     return True
@@ -153,6 +188,7 @@ def _no_installer(server: Running, seen: Seen) -> str:
 
 
 def _stop(bench: Bench, server: Running) -> str:
+    _refuse_ended(server)
     limit_s = min(bench.limits.stop_s, bench.recipe.smoke.stop_s)
     with telling(server):
         started = time.monotonic()
@@ -161,6 +197,7 @@ def _stop(bench: Bench, server: Running) -> str:
         if status not in STOPPED_WELL:
             message = f"after SIGTERM, 'serve' {ended(status, limit_s)}"
             raise SmokeError(message)
+    refuse_stop_signal(bench.facts.stop_signal, "serve")
     return f"status {status} {time.monotonic() - started:.2f} s after SIGTERM"
 
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from twinforge.errors import SmokeError
-from twinforge.smoke.bench import FAILURE, ended, telling
+from twinforge.smoke.bench import FAILURE, LONGEST_REASON, ended, telling
 from twinforge.smoke.confinement import BRIDGE
 from twinforge.smoke.container import Mount
 from twinforge.smoke.contract import NOT_RUN
+from twinforge.smoke.installers import judge_installers
 from twinforge.smoke.modelfiles import MODEL, judge_model
 from twinforge.smoke.optml import write_job
-from twinforge.smoke.watching import judge_installers, watching
+from twinforge.smoke.watching import watching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -96,10 +97,10 @@ def finish(job: Running, status: int | None, limit_s: float) -> str:
     """
     reason = job.read_text(FAILURE)
     if status != 0:
-        said = f", {FAILURE} says: {reason}" if reason else ""
+        said = f", {FAILURE} says: {reason[:LONGEST_REASON]}" if reason else ""
         message = f"'train' {ended(status, limit_s)}{said}"
         raise SmokeError(message)
     if reason is not None:
-        message = f"'train' ended with status 0 and yet wrote {FAILURE}: {reason}"
+        message = f"'train' ended with status 0 and yet wrote {FAILURE}: {reason[:LONGEST_REASON]}"
         raise SmokeError(message)
     return judge_model(job.entries(MODEL))

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from twinforge.errors import SmokeError
-from twinforge.smoke.bench import FAILURE, ended, telling
+from twinforge.smoke.bench import FAILURE, LONGEST_REASON, ended, telling
 from twinforge.smoke.container import Mount
 from twinforge.smoke.modelfiles import MODEL
 from twinforge.smoke.optml import (
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["failure_checks"]
 
-_LONGEST_REASON = 1024
+_LONGEST_LINE = 200
 _UNKNOWN = next(iter(UNKNOWN_HYPERPARAMETER))
 
 
@@ -79,7 +79,8 @@ def _fails(bench: Bench, job: Running | None, what: str, named: str) -> str:
         if not reason:
             message = f"'train' ended with status {status} and did not write {FAILURE}"
             raise SmokeError(message)
-        if named not in reason[:_LONGEST_REASON]:
-            message = f"{FAILURE} does not name the hyperparameter '{named}': {reason}"
+        shown = reason[:LONGEST_REASON]
+        if named not in shown:
+            message = f"{FAILURE} does not name the hyperparameter '{named}': {shown}"
             raise SmokeError(message)
-    return f"status {status}: {reason.splitlines()[0]}"
+    return f"status {status}: {shown.splitlines()[0][:_LONGEST_LINE]}"

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from twinforge.errors import SmokeError
 from twinforge.smoke.bench import ended, telling
+from twinforge.smoke.checks.stopping import refuse_stop_signal
 from twinforge.smoke.checks.train import finish
 from twinforge.smoke.container import Mount
-from twinforge.smoke.modelfiles import MODEL
+from twinforge.smoke.modelfiles import MODEL, name_files
 from twinforge.smoke.optml import write_changed_job, write_job
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ __all__ = ["stop_checks"]
 
 CHECKPOINTS = "/opt/ml/checkpoints"
 _POLL_S = 0.1
+_DEAF_S = 1.0
+_DEAF = (
+    "SIGTERM does nothing: the first process has no handler for it, and went on to its end; use "
+    "exec in shells, and see smoke.train.stop where it gets one late"
+)
 _TOO_SHORT = "the run is over sooner than it can be stopped; see smoke.train.stop"
 
 
@@ -80,6 +86,7 @@ class _Runs:
                 if status is None:
                     message = f"after SIGTERM, 'train' {ended(status, limit_s)}"
                     raise SmokeError(message)
+                refuse_stop_signal(bench.facts.stop_signal, "train")
                 return f"status {status} {time.monotonic() - started:.2f} s after SIGTERM"
 
     def checkpoints(self) -> str:
@@ -87,8 +94,7 @@ class _Runs:
         if not files:
             message = f"'train', stopped in its middle, left no file in {CHECKPOINTS}"
             raise SmokeError(message)
-        size = sum(entry.size_bytes for entry in files)
-        return f"{', '.join(entry.path for entry in files)} ({size:,} bytes)"
+        return name_files(files)
 
     def resume(self) -> str:
         bench, limit_s = self.bench, self.bench.limits.train_s
@@ -110,7 +116,14 @@ class _Runs:
         return f"'{said[0]}', {left}"
 
     def _run_to_the_middle(self, job: Running) -> None:
-        """Wait until the run may be stopped, or is over."""
+        """Wait until the run may be stopped, or is over.
+
+        Without an expression, half of its time is over then, and it listens. A signal to who never
+        does would change nothing, and its end would look like an answer.
+
+        Raises:
+            SmokeError: The log did not say what it must, or the run did not listen up to its end.
+        """
         after = self.bench.train.stop.after
         patience_s = self.bench.limits.train_s if after else self.bench.train_s / 2
         end = time.monotonic() + patience_s
@@ -120,6 +133,20 @@ class _Runs:
             if after and re.search(after, job.logs(), re.MULTILINE):
                 return
             job.pause(_POLL_S)
-        if after:
+        if not after:
+            self._wait_until_it_listens(job)
+        else:
             message = f"the log did not say '{after}' within {patience_s:g} s"
             raise SmokeError(message)
+
+    def _wait_until_it_listens(self, job: Running) -> None:
+        began = time.monotonic()
+        waited_s = 0.0
+        while waited_s < self.bench.limits.train_s:
+            hears, is_over = job.hears_sigterm(), job.exit_status() is not None
+            waited_s = time.monotonic() - began
+            if is_over and waited_s > _DEAF_S:
+                raise SmokeError(_DEAF)
+            if is_over or hears:
+                return
+            job.pause(_POLL_S)

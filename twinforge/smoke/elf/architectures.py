@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from twinforge.compat.machines import judge_code
 from twinforge.compat.verdict import Verdict
 from twinforge.smoke.elf.byhand import partial_for
+from twinforge.smoke.elf.facts import GPU
 from twinforge.smoke.elf.tell import refuse
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def judge_architectures(binaries: Binaries, machines: Sequence[Machine]) -> str:
     coded = {
         path: facts.code
         for path, facts in sorted(binaries.tree.elves.items())
-        if facts.code.has_sections
+        if facts.code.has_sections and facts.machine.arch != GPU
     }
     machines = [one for one in machines if one.instance.gpu is not None]
     lacking: dict[tuple[Owner, str], list[str]] = defaultdict(list)
@@ -65,6 +66,10 @@ def judge_architectures(binaries: Binaries, machines: Sequence[Machine]) -> str:
     if not served:
         union = [f"{posixpath.basename(path)}: {code}" for path, code in coded.items()]
         first = f"the matrix names no GPU that is served; {'; '.join(union) or 'no code for GPUs'}"
+    beside = [one for one in binaries.tree.elves.values() if one.machine.arch == GPU]
+    if beside:
+        # which of them is loaded on which GPU, only the program knows
+        notes.append(f"{len(beside)} files of GPU code beside the libraries are not looked at")
     return "\n".join([first, *dict.fromkeys(notes)])
 
 

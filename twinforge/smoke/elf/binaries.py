@@ -58,7 +58,8 @@ class Binaries:
     @cached_property
     def closure(self) -> Closure:
         """What the loader makes of all of them."""
-        return close(self.tree, self.library_path)
+        packaged = {path for path, owner in self.owners.items() if owner.kind == "apt"}
+        return close(self.tree, self.library_path, packaged)
 
     @cached_property
     def cuda_libraries(self) -> tuple[CudaLibrary, ...]:

@@ -152,6 +152,30 @@ PARTIAL = (
 )
 """Files whose code for GPUs is not for all that their package runs on; they are told, and pass."""
 
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """A library that a program loads by its path before it loads those that need it.
+
+    It lies at ``place`` beside ``file``.
+    """
+
+    file: str
+    needs: str
+    place: str
+    source: str
+
+
+LAUNCHED = (
+    Launched(
+        "*/lib/lib*.so",
+        "libjvm.so",
+        "server/libjvm.so",
+        "https://github.com/openjdk/jdk/blob/master/src/java.base/unix/native/libjli/java_md.c "
+        "(LoadJavaVM)",
+    ),
+)
+
 DLOPENED = (
     Dlopened(
         ("tensorflow/libtensorflow_framework.so.2", "tensorflow/libtensorflow_cc.so.2"),
@@ -191,6 +215,13 @@ def partial_for(file: str) -> Partial | None:
 def dlopened_by(file: str) -> Dlopened | None:
     """Return what a file, relative to ``site-packages``, opens by name; None where it is nothing."""
     return next((one for one in DLOPENED if one.files[0] == file), None)
+
+
+def launched_for(file: str, needed: str) -> Launched | None:
+    """Return why a library that a file needs is there when it is loaded, or None."""
+    return next(
+        (one for one in LAUNCHED if fnmatchcase(file, one.file) and needed == one.needs), None
+    )
 
 
 def preloaded_for(file: str) -> Iterator[Preloaded]:

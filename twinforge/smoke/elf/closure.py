@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from twinforge.smoke.elf.byhand import dlopened_by, optional_for, preloaded_for
+from twinforge.smoke.elf.byhand import dlopened_by, launched_for, optional_for, preloaded_for
+from twinforge.smoke.elf.foreign import foreign_files
 from twinforge.smoke.elf.search import Loaded, Search, parse_configuration
 from twinforge.smoke.elf.tell import refuse
 from twinforge.smoke.elf.versions import is_driver
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from twinforge.smoke.elf.tree import Tree
 
@@ -52,7 +53,8 @@ class Closure:
 
     ``missing`` is sorted and without what the driver brings, ``driver`` are the files that need
     that; ``by_hand`` and ``optional`` tell which records were used, ``found`` says for each file
-    (its real path) which (real path) each needed name leads to.
+    (its real path) which (real path) each needed name leads to. ``foreign`` are the files that are
+    for other systems, and not loaded.
     """
 
     files: int
@@ -61,9 +63,10 @@ class Closure:
     by_hand: tuple[str, ...]
     optional: tuple[str, ...]
     found: Mapping[str, Mapping[str, str]]
+    foreign: int = 0
 
 
-def close(tree: Tree, library_path: Sequence[str] = ()) -> Closure:
+def close(tree: Tree, library_path: Sequence[str] = (), packaged: Collection[str] = ()) -> Closure:
     """Load every binary of an image on paper.
 
     Programs and Python's extensions come first, each with all that it needs. A library that none of
@@ -72,11 +75,22 @@ def close(tree: Tree, library_path: Sequence[str] = ()) -> Closure:
     Args:
         tree: The image's files.
         library_path: The folders of its ``LD_LIBRARY_PATH``.
+        packaged: Files of the distribution's packages. Of those, one that nothing leads to and that
+            lies where the loader does not look is the plug-in of some program: what it alone needs
+            the distribution recommends, and does not demand.
     """
-    walk = _Walk(tree, Search(tree, library_path))
-    dynamic = [path for path, facts in tree.elves.items() if facts.is_dynamic]
-    first = [path for path in dynamic if tree.elves[path].is_program or _is_extension(path)]
-    for path in (*sorted(first), *sorted(set(dynamic) - set(first))):
+    search = Search(tree, library_path)
+    walk = _Walk(tree, search)
+    dynamic = {path for path, facts in tree.elves.items() if facts.is_dynamic}
+    extensions = set(filter(_is_extension, dynamic))
+    foreign = foreign_files(tree, dynamic - extensions)
+    dynamic -= foreign
+    first = {path for path in dynamic if tree.elves[path].is_program} | extensions
+    for path in sorted(first):
+        if path not in walk.reached:
+            walk.load(path)
+    walk.plugins = {path for path in packaged if not search.looks_in(posixpath.dirname(path))}
+    for path in sorted(dynamic - first):
         if path not in walk.reached:
             walk.load(path)
     return Closure(
@@ -86,6 +100,7 @@ def close(tree: Tree, library_path: Sequence[str] = ()) -> Closure:
         tuple(sorted(walk.by_hand)),
         tuple(sorted(walk.optional)),
         walk.found,
+        len(foreign),
     )
 
 
@@ -106,6 +121,8 @@ def judge_closure(tree: Tree, closure: Closure) -> str:
         lines[0] += f", {len(closure.driver)} of them the driver's libraries on the host"
     lines += [f"found by a framework's own means: {source}" for source in closure.by_hand]
     lines += [f"not there and not needed: {what}" for what in closure.optional]
+    if closure.foreign:
+        lines.append(f"{closure.foreign} files are for other systems, and are not looked at")
     return "\n".join(lines)
 
 
@@ -123,6 +140,7 @@ class _Walk:
         self.by_hand: set[str] = set()
         self.optional: set[str] = set()
         self.found: dict[str, dict[str, str]] = {}
+        self.plugins: Collection[str] = ()
 
     def load(self, root: str) -> None:
         """Load a file and, in the loader's order (breadth first), all that it needs."""
@@ -173,6 +191,12 @@ class _Walk:
         return mapped[real]
 
     def _find_by_hand(self, needed: str, by: Loaded) -> str | None:
+        launched = launched_for(by.real, needed)
+        if launched is not None:
+            place = posixpath.join(posixpath.dirname(by.real), launched.place)
+            if self._search.is_loadable(place, by):
+                self.by_hand.add(launched.source)
+                return place
         for one in by.chain:
             inside = _SITE.fullmatch(one.real)
             for record in preloaded_for(inside["file"]) if inside else ():
@@ -200,6 +224,8 @@ class _Walk:
             self.driver.add(by.real)
         elif record := optional_for(by.real, needed):
             self.optional.add(f"{needed}: {record.why}")
+        elif by.real in self.plugins:
+            self.optional.add(f"{needed}: {by.real} is a plug-in of the distribution's")
         else:
             self.missing.add(Missing(by.real, needed, hint=self._hint(needed)))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from twinforge.compat.facts import Dotted
+from twinforge.smoke.elf.facts import GPU
 from twinforge.smoke.elf.tell import refuse
 from twinforge.smoke.elf.versions import CUDA_RELEASED, family_of, is_driver, number_of
 
@@ -37,10 +39,14 @@ def judge_cpu(binaries: Binaries) -> str:
     found = []
     for path, facts in sorted(binaries.tree.elves.items()):
         needed = sorted(name for name in facts.needed if family_of(name) or is_driver(name))
-        if family_of(facts.soname):
+        name = posixpath.basename(path)
+        if family_of(facts.soname) or (facts.is_dynamic and family_of(name)):
             found.append(f"{binaries.tell(path)} is one of CUDA's")
         elif needed:
             found.append(f"{binaries.tell(path)} needs {', '.join(needed)}")
+        elif facts.machine.arch == GPU:
+            told = f": {facts.code}" if facts.code.has_sections else ""
+            found.append(f"{binaries.tell(path)} is code for GPUs{told}")
         elif facts.code.has_sections:
             found.append(f"{binaries.tell(path)} holds {_told(facts)}")
     refuse(found)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from twinforge.compat.facts import Dotted
 
-__all__ = ["NO_CODE", "ElfFacts", "GpuCode", "Machine"]
+__all__ = ["GPU", "NO_CODE", "ElfFacts", "GpuCode", "Machine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,10 @@ class Machine:
 
     arch: str
     bits: int
+
+
+GPU = "CUDA"
+"""The ``arch`` of code for GPUs that is a file of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,8 @@ class ElfFacts:
     the symbol versions by the name of the library that they are wanted of, weak ones left out;
     ``defines`` are those that it has itself. ``version`` is what a CUDA library answers when it is
     asked for its own, empty for others. ``is_program`` is true where it names a loader.
-    ``is_dynamic`` is false for what the loader never sees, such as object files.
+    ``is_dynamic`` is false for what the loader never sees, such as object files and files of GPU
+    code.
     """
 
     machine: Machine

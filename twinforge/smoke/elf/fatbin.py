@@ -5,7 +5,9 @@ ELF file of its own) or PTX for one architecture. No tool of CUDA's is needed to
 
 Source: https://github.com/n-eiling/cuda-fatbin-decompression fatbin-decompress.h (the layout);
 measured 2026-11-24 on the wheels of cuBLAS 12.9.3.13, cuDNN 9.28.0.42, NCCL 2.32.3 and
-XGBoost 3.2.0 (the flags), where it agrees with the architectures that their vendors publish.
+XGBoost 3.2.0 (the flags), where it agrees with the architectures that their vendors publish;
+2026-11-29 on what ``ptxas`` and ``fatbinary`` of CUDA 13.5 make in every mode of compression (the
+header of concatenated entries).
 """
 
 from __future__ import annotations
@@ -20,12 +22,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from mmap import mmap
 
-__all__ = ["PTX_OF_CUDA", "expand_lz4", "read_fatbin"]
+__all__ = ["FATBIN_MAGIC", "PTX_OF_CUDA", "expand_lz4", "read_fatbin"]
 
-_MAGIC = b"\x50\xed\x55\xba"
+FATBIN_MAGIC = b"\x50\xed\x55\xba"
 _CONTAINER = struct.Struct("<4sHHQ")  # magic, version, size of this header, size of what follows
 _ENTRY = struct.Struct("<HHIQIIHHIIIQ")  # up to its flags; the header says how long it is itself
 _PTX, _CUBIN = 1, 2
+_SEVERAL = 0x100
+"""Entries that are compressed as one (``nvcc --concat``); their headers stand behind this one."""
+_SEVERAL_HEAD = 72  # then how many there are
+_INNER_BYTES = 64
 _LZ4 = 0x2000
 _ONLY_THIS = 0x100000
 """Code that uses what only this architecture has: ``sm_90a``."""
@@ -110,7 +116,7 @@ def read_fatbin(data: mmap | bytes, start: int, end: int) -> GpuCode:
 
 def _entries(data: mmap | bytes, start: int, end: int) -> Iterator[_Entry]:
     place = start
-    while (place := data.find(_MAGIC, place, end)) >= 0:
+    while (place := data.find(FATBIN_MAGIC, place, end)) >= 0:
         if place + _CONTAINER.size > end:
             return
         _, _, head, size = _CONTAINER.unpack_from(data, place)
@@ -120,11 +126,26 @@ def _entries(data: mmap | bytes, start: int, end: int) -> Iterator[_Entry]:
             kind, _, own, payload, packed, _, minor, major, arch, _, _, flags = _ENTRY.unpack_from(
                 data, inside
             )
-            if kind not in (_PTX, _CUBIN) or own < _ENTRY.size:
+            if own < _ENTRY.size:
                 break
-            yield _Entry(kind, minor, major, arch, flags, inside + own, packed or payload)
+            if kind == _SEVERAL:
+                yield from _several(data, inside, own)
+            elif kind in (_PTX, _CUBIN):  # others are for the linker, or nobody has told of them
+                yield _Entry(kind, minor, major, arch, flags, inside + own, packed or payload)
             inside += own + payload
-        place = max(stop, place + len(_MAGIC))
+        place = max(stop, place + len(FATBIN_MAGIC))
+
+
+def _several(data: mmap | bytes, start: int, own: int) -> Iterator[_Entry]:
+    """Give the entries that one header tells of; their payload can't be seen without expanding it."""
+    count = int.from_bytes(data[start + _INNER_BYTES : start + _INNER_BYTES + 4], "little")
+    for number in range(min(count, (own - _SEVERAL_HEAD) // _INNER_BYTES)):
+        place = start + _SEVERAL_HEAD + number * _INNER_BYTES
+        if place + _ENTRY.size > len(data):
+            return
+        kind, _, _, _, _, _, minor, major, arch, _, _, flags = _ENTRY.unpack_from(data, place)
+        if kind in (_PTX, _CUBIN):
+            yield _Entry(kind, minor, major, arch, flags, start, 0)
 
 
 def _capability(arch: int) -> Dotted:

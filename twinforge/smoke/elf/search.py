@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import struct
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -71,6 +72,17 @@ class Search:
         real = self._tree.resolve(path)
         facts = self._tree.elves.get(real) if real else None
         return facts is not None and facts.is_dynamic and facts.machine == by.facts.machine
+
+    def looks_in(self, folder: str) -> bool:
+        """Whether it looks in a folder for whoever needs something."""
+        return self._tree.real(folder) in self._folders
+
+    @cached_property
+    def _folders(self) -> frozenset[str]:
+        known = {posixpath.dirname(path) for paths in self._cached.values() for path in paths}
+        names = (*(f"lib/{one}" for one in _TRIPLETS.values()), "lib64", "lib")
+        known |= {f"{root}/{name}" for name in names for root in ("", "/usr")}
+        return frozenset(map(self._tree.real, (*known, *self._library_path)))
 
     def _candidates(self, name: str, by: Loaded) -> Iterator[str]:
         if not by.facts.runpath:

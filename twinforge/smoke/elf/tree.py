@@ -19,12 +19,12 @@ from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, cast
 
 from twinforge.errors import SmokeError
+from twinforge.smoke.elf.facts import GPU, ElfFacts, Machine
+from twinforge.smoke.elf.fatbin import FATBIN_MAGIC, read_fatbin
 from twinforge.smoke.elf.read import ELF_MAGIC, BrokenElfError, read_elf
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from twinforge.smoke.elf.facts import ElfFacts
 
 __all__ = ["Tree", "read_tree"]
 
@@ -120,8 +120,12 @@ def read_tree(stream: IO[bytes]) -> Tree:
                     file = cast("IO[bytes]", archive.extractfile(member))
                     if any(fnmatchcase(path, pattern) for pattern in _KEPT):
                         texts[path] = file.read()
-                    elif member.size > len(ELF_MAGIC) and file.read(4) == ELF_MAGIC:
-                        _add(path, member.size, file, elves, broken)
+                    elif member.size > len(ELF_MAGIC):
+                        magic = file.read(len(ELF_MAGIC))
+                        if magic == ELF_MAGIC:
+                            _add(path, member.size, file, elves, broken)
+                        elif magic == FATBIN_MAGIC:
+                            elves[path] = _fatbin(magic + file.read())
                 # its list of members would else grow to hold them all
                 archive.members.clear()  # type: ignore[attr-defined]  # typeshed does not tell of it
     except (tarfile.TarError, EOFError) as error:
@@ -134,6 +138,11 @@ def read_tree(stream: IO[bytes]) -> Tree:
         MappingProxyType(broken),
         MappingProxyType(texts),
     )
+
+
+def _fatbin(data: bytes) -> ElfFacts:
+    """Return the facts of a file that holds code for GPUs and nothing else."""
+    return ElfFacts(Machine(GPU, 64), is_dynamic=False, code=read_fatbin(data, 0, len(data)))
 
 
 def _remember(data: bytes) -> ElfFacts:

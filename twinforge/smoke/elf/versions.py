@@ -58,11 +58,14 @@ _NAMED = re.compile(
     r"(?:-[0-9a-f]{8})?\.so(?:\.(?P<number>[0-9.]+))?"
 )
 
-DRIVER = re.compile(r"lib(?:cuda|cudadebugger|nvcuvid|nvoptix|nvidia-[a-z0-9-]+)\.so(?:\.[0-9.]+)?")
+DRIVER = re.compile(
+    r"lib(?:cuda|cudadebugger|nvcuvid|nvoptix|nvidia-(?!container)[a-z0-9-]+|vdpau_nvidia"
+    r"|(?:GLX|EGL|GLESv1_CM|GLESv2)_nvidia)\.so(?:\.[0-9.]+)?"
+)
 """Libraries that come with the driver, and so from the host.
 
 Source: https://github.com/NVIDIA/libnvidia-container/blob/main/src/nvc_info.c (utility_libs,
-compute_libs, video_libs, graphics_libs)
+compute_libs, video_libs, graphics_libs, graphics_libs_glvnd)
 """
 
 
