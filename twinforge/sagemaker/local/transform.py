@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,6 +111,7 @@ def run_transform(
         means.tell(served.name, State.NOTE, _END_NOTE)
     with (
         input_files(means.storage, asked.source, listener=means.listener) as files,
+        ExitStack() as workers,  # ended last: their requests end with the container
         serving(means, served, limits, keep=False) as hosted,
     ):
         batching = decide(
@@ -120,9 +122,9 @@ def run_transform(
         )
         means.tell(served.name, State.NOTE, batching.told)
         job = _Job(means, served.name, asked, batching, hosted.url)
-        with ThreadPoolExecutor(batching.at_once) as pool:
-            for name, path in files:
-                job.transform(name, path, pool)
+        pool = workers.enter_context(ThreadPoolExecutor(batching.at_once))
+        for name, path in files:
+            job.transform(name, path, pool)
         done = job.ended(log_of(means, hosted))
     state = State.DONE if done.status == "Completed" else State.FAILED
     means.tell(served.name, state, done.reason or f"{len(done.outputs)} files")
