@@ -33,7 +33,7 @@ def code_folder(source: str, root: Path) -> Path:
         return channel if channel.is_dir() else root / "code"
     if source.startswith("s3://"):
         return _fetched(source, root)
-    path = Path(source.removeprefix(_FILE))
+    path = Path(source.removeprefix(_FILE) or "/dev/null")  # an empty path is where one is
     if path.is_dir():
         return path
     if path.is_file():

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from twinforge.sagemaker.local.desk import Desk, Look
     from twinforge.sagemaker.local.means import LocalMeans
 
-__all__ = ["Entry", "find_endpoint", "list_running", "stop_running"]
+__all__ = ["Entry", "find_endpoint", "find_running", "list_running", "stop_running"]
 
 
 _LEFT_ALONE_S = 10.0
@@ -91,6 +91,25 @@ def find_endpoint(desk: Desk, name: str) -> Entry:
     raise UsageError(message, hint="start it with `twinforge local serve`")
 
 
+def find_running(desk: Desk, name: str) -> Entry:
+    """Return an endpoint, a job or a transform by its name; the newest of several.
+
+    Raises:
+        UsageError: There is none.
+    """
+    known = [one for one in desk.find() if not one.name.endswith(FILLING)]
+    entries = [_entry(one, lambda _: "") for one in known]
+    for entry in reversed(entries):
+        if entry.name == name:
+            return entry
+    raise _nothing_called(name, [one.name for one in entries])
+
+
+def _nothing_called(name: str, known: Sequence[str]) -> UsageError:
+    message = f"nothing called '{name}' runs here{known_or_close(name, sorted(set(known)))}"
+    return UsageError(message, hint="see `twinforge local list`")
+
+
 def _not_serving(desk: Desk, entry: Entry, look: Look) -> DeployError:
     if not look.has_run:
         return DeployError(f"the endpoint '{entry.name}' is {entry.status}: it does not serve yet")
@@ -115,8 +134,7 @@ def stop_running(means: LocalMeans, names: Sequence[str], *, dry_run: bool) -> t
     known = sorted({one.name for one in everything})
     for name in names:
         if name not in known:
-            message = f"nothing called '{name}' runs here{known_or_close(name, known)}"
-            raise UsageError(message, hint="see `twinforge local list`")
+            raise _nothing_called(name, known)
     chosen = tuple(one for one in everything if not names or one.name in names)
     for entry in () if dry_run else chosen:
         means.tell(entry.name, State.STARTED, "Stopping")

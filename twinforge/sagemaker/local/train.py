@@ -12,7 +12,7 @@ from twinforge.events import State
 from twinforge.sagemaker.local.checkpoints import Checkpoints, open_store
 from twinforge.sagemaker.local.desk import Mount, Spec, labels_of, name_of, new_volume
 from twinforge.sagemaker.local.files import Piece, reading, tar_chunks
-from twinforge.sagemaker.local.job import HOST, config_pieces, job_env
+from twinforge.sagemaker.local.job import CODE, HOST, config_pieces, job_env
 from twinforge.sagemaker.local.means import Log, stop_box
 from twinforge.sagemaker.local.results import LocalTrained, Results
 from twinforge.sagemaker.local.runner import holding
@@ -150,9 +150,11 @@ class _Run:
         restored = self._checkpoints.pieces() if self._checkpoints else iter(())
         pieces = (*config_pieces(self._job), *restored)
         self._desk.put(self._box, "/opt", tar_chunks(pieces))
-        for channel, source in self._job.channels.items():
+        folders = {f"ml/input/data/{name}": source for name, source in self._job.channels.items()}
+        if self._job.code:
+            folders[CODE] = self._job.code
+        for folder, source in folders.items():
             with input_files(self._means.storage, source, listener=self._means.listener) as files:
-                folder = f"ml/input/data/{channel}"
                 found = (Piece(f"{folder}/{name}", path) for name, path in files)
                 self._desk.put(self._box, "/opt", tar_chunks((Piece(folder, None), *found)))
             if self._was_asked_to_stop():

@@ -11,7 +11,12 @@ from twinforge.events import State
 from twinforge.sagemaker.local.desk import Mount, Spec, labels_of, name_of
 from twinforge.sagemaker.local.endpoint import Hosted
 from twinforge.sagemaker.local.runner import holding, is_held
-from twinforge.sagemaker.local.running import find_endpoint, list_running, stop_running
+from twinforge.sagemaker.local.running import (
+    find_endpoint,
+    find_running,
+    list_running,
+    stop_running,
+)
 from twinforge.sagemaker.local.watch import watch
 
 if TYPE_CHECKING:
@@ -87,6 +92,16 @@ def test_an_endpoint_that_is_being_made_does_not_serve_yet() -> None:
     add(table, "endpoint", "words", start=False)
     with pytest.raises(DeployError, match="'words' is Creating: it does not serve yet"):
         find_endpoint(table.desk, "words")
+
+
+def test_what_runs_is_found_by_its_name() -> None:
+    table = make_table(serves)
+    box = add(table, "training", "words-1")
+    assert find_running(table.desk, "words-1").box == box
+    with pytest.raises(
+        UsageError, match="nothing called 'words-2' runs here; did you mean 'words-1'"
+    ):
+        find_running(table.desk, "words-2")
 
 
 def test_a_training_job_is_no_endpoint() -> None:

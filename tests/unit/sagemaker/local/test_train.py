@@ -316,6 +316,20 @@ def test_a_job_that_removes_its_model_folder_has_no_model_and_that_is_said(tmp_p
     assert done.notes == ("the job has removed /opt/ml/model: there is no model",)
 
 
+def test_code_of_this_machine_comes_with_the_job(tmp_path: Path) -> None:
+    (tmp_path / "src/deep").mkdir(parents=True)
+    (tmp_path / "src/deep/entry.py").write_text("pass")
+    table = make_table(learns)
+    seen: dict[str, bytes] = {}
+    table.desk.on_put = lambda box: seen.update(box.files)
+    run(
+        table,
+        tmp_path,
+        replace(JOB, hyperparameters={"sagemaker_submit_directory": f"file://{tmp_path}/src"}),
+    )
+    assert seen["/opt/ml/code/deep/entry.py"] == b"pass"
+
+
 def test_a_name_that_is_taken_is_refused_and_the_other_job_goes_on(tmp_path: Path) -> None:
     table = make_table(learns)
 
