@@ -26,6 +26,7 @@ from twinforge import process
 from twinforge.engine import door
 from twinforge.errors import AwsRefusedError, DeployError, TwinforgeError, UsageError
 from twinforge.sagemaker.aws import Account
+from twinforge.sagemaker.local import results
 from twinforge.sagemaker.local import transform as transforms
 from twinforge.sagemaker.local.batch import Transform, transform_env
 from twinforge.sagemaker.local.desk import LABEL
@@ -269,6 +270,28 @@ def test_a_job_that_fails_says_why_in_the_words_of_the_service(desk: Desk) -> No
     done = desk.train(do)
     assert done.reason == "AlgorithmError: no label, exit code: 3"
     assert (done.status, done.model, done.last_lines) == ("Failed", "", ("loading",))
+
+
+def test_a_long_failure_file_holds_nothing_up(desk: Desk) -> None:
+    do = '(root / "output/failure").write_text("x" * (50 << 20)); sys.exit(3)'
+    started = time.monotonic()
+    done = desk.train(do)
+    assert done.reason.startswith("AlgorithmError: xxx")
+    assert time.monotonic() - started < 60
+
+
+def test_what_can_not_be_read_to_its_end_is_removed_all_the_same(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(chunks: Iterator[bytes], target: Path) -> None:
+        next(chunks)
+        raise OSError(28, "No space left on device", str(target))
+
+    monkeypatch.setattr(results, "pack", fails)
+    started = time.monotonic()
+    with pytest.raises(OSError, match="No space left"):
+        desk.train('(root / "model/big").write_bytes(os.urandom(50 << 20))')
+    assert time.monotonic() - started < 60
 
 
 def test_a_job_without_network_reaches_nothing_and_still_has_its_interface(desk: Desk) -> None:

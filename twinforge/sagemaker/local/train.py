@@ -98,6 +98,7 @@ class _Run:
         self._exit_status = -1
         self._seconds = 0.0
         self._has_started = False
+        self._out_of_step = ""
         self._notes: list[str] = []
 
     @contextmanager
@@ -185,6 +186,8 @@ class _Run:
         self._exit_status = found.exit_status
         if found.was_out_of_memory:
             self._notes.append(_OUT_OF_MEMORY)
+        if self._out_of_step:
+            self._notes.append(self._out_of_step)
         return judge_ending(found.exit_status, self._failure(), stopped=stopped)
 
     def upload(self, ending: Ending, places: Places) -> LocalTrained:
@@ -228,8 +231,18 @@ class _Run:
             self._next_sync = self._means.patience.clock() + _SYNC_S
 
     def _sync(self) -> None:
-        if self._checkpoints is not None:
+        """Keep checkpoints in step; where that fails, the job goes on and it is tried again."""
+        if self._checkpoints is None:
+            return
+        before, self._out_of_step = self._out_of_step, ""
+        try:
             changed = self._checkpoints.sync(self._desk, self._box)
+        except (TwinforgeError, OSError) as error:
+            said = error.message if isinstance(error, TwinforgeError) else error.strerror or ""
+            self._out_of_step = f"the checkpoints are not all kept: {said}"
+            if self._out_of_step != before:
+                self._means.tell(self._job.name, State.NOTE, self._out_of_step)
+        else:
             if changed:
                 self._means.tell(self._job.name, State.NOTE, f"checkpoints: {changed} files synced")
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from twinforge.sagemaker.local.results import LocalTrained
+    from twinforge.sagemaker.place import Place
 
 JOB = LocalJob(
     name="words-1",
@@ -186,6 +187,32 @@ def test_checkpoints_are_kept_while_it_runs_and_when_it_has_ended(tmp_path: Path
     assert found[0] is False
     assert found[-1] is True
     assert sorted(path.name for path in kept.iterdir()) == ["1.pt", "2.pt"]
+
+
+@pytest.mark.parametrize("fails_until", [2000.0, 1008.0], ids=["always", "once"])
+def test_checkpoints_that_can_not_be_kept_end_no_job_and_are_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails_until: float
+) -> None:
+    def program(box: Box, seconds: float) -> int | None:
+        box.files["/opt/ml/checkpoints/1.pt"] = b"one"
+        return learns(box, seconds - 20)
+
+    table = make_table(program)
+    upload = table.storage.upload
+
+    def fails(path: Path, place: Place, moved: Callable[[int], None]) -> None:
+        if table.clock.now() < fails_until:
+            message = "PutObject: throttled"
+            raise AwsError(message)
+        upload(path, place, moved)
+
+    monkeypatch.setattr(table.storage, "upload", fails)
+    done = run(table, tmp_path, checkpoints="s3://bucket/kept")
+    said = "the checkpoints are not all kept: PutObject: throttled"
+    assert done.status == "Completed"
+    assert done.notes == ((said,) if fails_until > 1500 else ())
+    assert [event.text for event in table.events].count(said) == 1
+    assert ("bucket/kept/1.pt" in table.storage.objects) is (fails_until < 1500)
 
 
 def test_a_job_begins_again_with_its_checkpoints(tmp_path: Path) -> None:
