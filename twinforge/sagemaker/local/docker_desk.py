@@ -49,6 +49,8 @@ __all__ = ["DockerDesk", "open_desk"]
 
 TIMEOUT_S = 120
 CHUNK_BYTES = 1 << 20
+LONGEST_LINE = 1 << 16
+"""What is longer is handed on in pieces, each as a line."""
 _NANO = 10**9
 _DOOR = ".door"
 """Ends the name of a container that lets requests in to another; no name of ours holds a full stop."""
@@ -215,6 +217,8 @@ class DockerDesk:
         with suppress(DockerException, requests.exceptions.RequestException, OSError):
             for chunk in self._container(box).logs(stream=True, follow=True):
                 *lines, rest = (rest + chunk).split(b"\n")
+                if len(rest) > LONGEST_LINE:  # such as a progress bar, which has no line end
+                    lines, rest = [*lines, rest], b""
                 for line in lines:
                     on_line(_text(line))
         if rest:
