@@ -575,6 +575,18 @@ def test_ctrl_c_ends_a_transform_whose_container_does_not_answer(
     assert len(asked) < 2 * (1 + wanted.retries) + 1
 
 
+def test_a_transform_whose_container_ends_says_how(desk: Desk) -> None:
+    rows = desk.folder / "rows"
+    rows.write_text("do os._exit(3)")
+    wanted = Transform(
+        source=str(rows), output=str(desk.folder / "out"), content_type="text/csv", retries=0
+    )
+    served = desk.serving(kind="transform", env=transform_env(wanted))
+    done = run_transform(desk.means, served, wanted, LIMITS)
+    assert done.reason == "AlgorithmError: See job logs for more information"
+    assert done.messages[-1] == "the container ended with status 3"
+
+
 def test_an_answer_that_comes_bit_by_bit_has_no_more_time_than_another() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
