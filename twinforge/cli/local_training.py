@@ -113,8 +113,9 @@ def train_local(  # noqa: PLR0913 - the options of the command line
         )
         if dry_run:
             check_job(job)
-            shown = {**chosen.as_json(), "job": {**asdict(job), "env": sorted(job.env)}}
-            session.show_json(shown)
+            places = {"output": output, "checkpoints": checkpoints}
+            shown = {"job": {**asdict(job), "env": sorted(job.env)}, **places}
+            session.show_json({**chosen.as_json(), **shown})
             return
         done = desk.train(
             *(workspace, open_storage(session, region, profile), job),
