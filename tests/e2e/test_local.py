@@ -83,7 +83,7 @@ def test_a_model_of_the_gpu_image_is_served_by_the_cpu_image(desk: Project) -> N
 
 
 def test_a_job_that_fails_says_what_the_service_would_say(desk: Project) -> None:
-    failed = desk.run("local", "train", "tiny", "--instance", CPU, "--name", f"{desk.prefix}-job")
+    failed = desk.run("local", "train", "tiny", "--instance", CPU, "--name", f"{desk.prefix}-bad")
     assert failed.status == 1
     assert failed.out == ""
     assert "is Failed (Failed)\nreason: AlgorithmError: [Errno 2] No such file" in failed.err
@@ -108,7 +108,7 @@ def test_ctrl_c_leaves_nothing_of_an_endpoint(
 def test_ctrl_c_leaves_nothing_of_a_job(desk: Project) -> None:
     lasting = "    import time; time.sleep(600)\n    try:"
     desk.edit("program/train", "    try:", lasting)
-    train = ("local", "train", "tiny", "--instance", CPU, "--name", f"{desk.prefix}-job")
+    train = ("local", "train", "tiny", "--instance", CPU, "--name", f"{desk.prefix}-long")
     stale = desk.run(*train)
     assert stale.status == 2
     assert f"{CPU_ID} is not built: changed: program" in stale.err

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
+import socket
 import tarfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,11 +26,13 @@ from twinforge import process
 from twinforge.engine import door
 from twinforge.errors import AwsRefusedError, DeployError, TwinforgeError, UsageError
 from twinforge.sagemaker.aws import Account
+from twinforge.sagemaker.local import results
+from twinforge.sagemaker.local import transform as transforms
 from twinforge.sagemaker.local.batch import Transform, transform_env
 from twinforge.sagemaker.local.desk import LABEL
-from twinforge.sagemaker.local.docker_desk import open_desk
+from twinforge.sagemaker.local.docker_desk import LONGEST_LINE, open_desk
 from twinforge.sagemaker.local.endpoint import Serving, serving
-from twinforge.sagemaker.local.invoke import invoke
+from twinforge.sagemaker.local.invoke import invoke, post
 from twinforge.sagemaker.local.job import LocalJob
 from twinforge.sagemaker.local.limits import Limits
 from twinforge.sagemaker.local.means import LocalMeans
@@ -45,10 +50,14 @@ if TYPE_CHECKING:
     from twinforge.engine.engine import Engine
     from twinforge.events import Event
     from twinforge.sagemaker.local.results import LocalTrained
+    from twinforge.sagemaker.local.running import Entry
 
 pytestmark = pytest.mark.engine
 
-IMAGE = "twinforge-test/local:1"
+RUN = secrets.token_hex(3)
+"""In all names, so that runs which share an engine do not meet."""
+IMAGE = f"twinforge-test/local:{RUN}"
+NAME, OTHER, JOB = f"numbers-{RUN}", f"other-{RUN}", f"numbers-{RUN}-1"
 # What it does stands in the hyperparameters, as Python; what it finds, in the model.
 TRAIN = """#!/usr/bin/env python3
 import glob, json, os, pathlib, signal, socket, sys, time
@@ -155,8 +164,8 @@ class Desk:
     def train(self, do: str, **fields: Any) -> LocalTrained:
         checkpoints = str(fields.pop("checkpoints", ""))
         job = LocalJob(
-            name=fields.pop("name", "numbers-1"),
-            recipe="numbers",
+            name=fields.pop("name", JOB),
+            recipe=NAME,
             variant="cpu",
             image_id=self.image,
             instance="ml.m5.large",
@@ -173,8 +182,8 @@ class Desk:
             (model / "deep/weights").write_text("w")
         asked = Serving(
             kind="endpoint",
-            name="numbers",
-            recipe="numbers",
+            name=NAME,
+            recipe=NAME,
             variant="cpu",
             image_id=self.image,
             instance="ml.m5.large",
@@ -197,16 +206,21 @@ def desk(engine: Engine, image: str, tmp_path: Path) -> Iterator[Desk]:
 
 def left_over(engine: Engine) -> list[str]:
     client = docker.DockerClient.from_env(environment=dict(engine.env))
-    mine: dict[str, Any] = {"label": f"{LABEL}.recipe=numbers"}
+    mine: dict[str, Any] = {"label": f"{LABEL}.recipe={NAME}"}
     try:
         found = [one.name for one in client.containers.list(all=True, filters=mine)]
-        doors: dict[str, Any] = {"label": f"{LABEL}.door=twinforge-endpoint-numbers"}
+        doors: dict[str, Any] = {"label": f"{LABEL}.door=twinforge-endpoint-{NAME}"}
         found += [one.name for one in client.containers.list(all=True, filters=doors)]
         found += [one.name for one in client.volumes.list(filters=mine)]
         found += [one.name for one in client.networks.list(filters=mine)]
     finally:
         client.close()
     return [str(name) for name in found]
+
+
+def ours(desk: Desk) -> list[Entry]:
+    """What runs of this run of the tests."""
+    return [one for one in list_running(desk.means.desk) if one.recipe == NAME]
 
 
 def members(archive: str) -> dict[str, bytes]:
@@ -241,8 +255,8 @@ def test_a_job_finds_what_the_service_gives_it_and_leaves_archives_of_the_caller
     assert {"model", "checkpoints", "output/data", "input/data"} <= set(found["folders"])
     assert found["host"] == "algo-1"
     assert found["env"]["MODE"] == "fast"
-    assert found["env"]["TRAINING_JOB_NAME"] == "numbers-1"
-    assert found["env"]["TRAINING_JOB_ARN"].endswith(":training-job/numbers-1")
+    assert found["env"]["TRAINING_JOB_NAME"] == JOB
+    assert found["env"]["TRAINING_JOB_ARN"].endswith(f":training-job/{JOB}")
     assert found["cpus"] == "100000"  # of each 100 ms, which is one CPU
     assert found["shm"] == LIMITS.memory_bytes // 2
     assert members(done.output) == {"seen.txt": b"x"}
@@ -256,6 +270,35 @@ def test_a_job_that_fails_says_why_in_the_words_of_the_service(desk: Desk) -> No
     done = desk.train(do)
     assert done.reason == "AlgorithmError: no label, exit code: 3"
     assert (done.status, done.model, done.last_lines) == ("Failed", "", ("loading",))
+
+
+def test_a_line_without_an_end_is_handed_on_in_pieces(desk: Desk) -> None:
+    do = """
+for number in range(40):
+    sys.stdout.write("x" * 5000)
+    sys.stdout.flush()
+    time.sleep(0.01)
+print()
+"""
+    assert desk.train(do).status == "Completed"
+    lines = (desk.folder / "train.log").read_text().splitlines()
+    assert sum(map(len, lines)) == 200_000
+    assert len(lines) > 1
+    assert max(map(len, lines)) < 2 * LONGEST_LINE
+
+
+def test_what_can_not_be_read_to_its_end_is_removed_all_the_same(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(chunks: Iterator[bytes], target: Path) -> None:
+        next(chunks)
+        raise OSError(28, "No space left on device", str(target))
+
+    monkeypatch.setattr(results, "pack", fails)
+    started = time.monotonic()
+    with pytest.raises(OSError, match="No space left"):
+        desk.train('(root / "model/big").write_bytes(os.urandom(50 << 20))')
+    assert time.monotonic() - started < 60
 
 
 def test_a_job_without_network_reaches_nothing_and_still_has_its_interface(desk: Desk) -> None:
@@ -283,7 +326,7 @@ while not known: time.sleep(0.05)
     done = desk.train(do, max_runtime_s=1, checkpoints=kept)
     assert (done.status, done.phase, done.exit_status) == ("Stopped", "MaxRuntimeExceeded", 5)
     assert json.loads(members(done.model)["known.json"]) == []
-    again = desk.train(do, name="numbers-2", checkpoints=kept)
+    again = desk.train(do, name=f"{JOB}2", checkpoints=kept)
     assert again.status == "Completed"
     assert json.loads(members(again.model)["known.json"]) == ["1.pt"]
     assert sorted(path.name for path in kept.iterdir()) == ["1.pt", "2.pt"]
@@ -301,9 +344,9 @@ time.sleep(600)
     def stop() -> None:
         while not any("ready" in event.text for event in desk.events):
             time.sleep(0.05)
-        (entry,) = list_running(desk.means.desk)
+        (entry,) = ours(desk)
         assert (entry.kind, entry.status) == ("training", "InProgress")
-        stop_running(desk.means, ["numbers-1"], dry_run=False)
+        stop_running(desk.means, [JOB], dry_run=False)
 
     stopper = threading.Thread(target=stop)
     stopper.start()
@@ -321,11 +364,11 @@ def test_a_job_with_too_little_memory_is_ended_and_that_is_said(desk: Desk) -> N
 
 def test_an_endpoint_serves_its_model_read_only_and_within_limits(desk: Desk) -> None:
     with serving(desk.means, desk.serving(), LIMITS, keep=False) as hosted:
-        found = find_endpoint(desk.means.desk, "numbers")
+        found = find_endpoint(desk.means.desk, NAME)
         assert (found.url, found.variant) == (hosted.url, "cpu")
-        assert [one.id for one in desk.means.desk.find("endpoint", "numbers")] == [hosted.box]
-        assert desk.means.desk.find("training", "numbers") == ()
-        (entry,) = [one for one in list_running(desk.means.desk) if one.name == "numbers"]
+        assert [one.id for one in desk.means.desk.find("endpoint", NAME)] == [hosted.box]
+        assert desk.means.desk.find("training", NAME) == ()
+        (entry,) = ours(desk)
         assert entry.status == "InService"
         assert invoke(hosted.url, b"123", content_type="text/csv").body == b"321"
         with pytest.raises(AwsRefusedError, match=r"client error \(400\).*not a number"):
@@ -335,11 +378,11 @@ def test_an_endpoint_serves_its_model_read_only_and_within_limits(desk: Desk) ->
         write = 'exec(\'try: open(model / "x", "w")\\nexcept OSError as e: said = str(e)\')'
         assert "Read-only file system" in said_by(hosted.url, write)
         with (
-            pytest.raises(UsageError, match="has the endpoint numbers already"),
+            pytest.raises(UsageError, match=f"has the endpoint {NAME} already"),
             serving(desk.means, desk.serving(), LIMITS, keep=False),
         ):
             pass
-        other = desk.serving(name="other", is_isolated=True)
+        other = desk.serving(name=OTHER, is_isolated=True)
         with serving(desk.means, other, LIMITS, keep=False) as second:
             assert second.url != hosted.url
             assert ISOLATED in said_by(second.url, f"exec({REACH!r})")
@@ -377,10 +420,10 @@ def test_an_isolated_endpoint_is_reached_by_a_door_where_the_engine_is_elsewhere
                 lambda body: invoke(hosted.url, body.encode(), content_type="text/csv"), bodies
             )
             assert [answer.body.decode() for answer in answers] == [one[::-1] for one in bodies]
-    (entry,) = list_running(desk.means.desk)
+    (entry,) = ours(desk)
     assert (entry.status, entry.url) == ("InService", hosted.url)
-    stop_running(desk.means, ["numbers"], dry_run=False)
-    assert list_running(desk.means.desk) == ()
+    stop_running(desk.means, [NAME], dry_run=False)
+    assert ours(desk) == []
 
 
 def test_a_door_needs_a_python_in_the_image(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -398,7 +441,7 @@ def test_an_endpoint_that_is_left_running_is_stopped_from_elsewhere(desk: Desk) 
     with serving(desk.means, desk.serving(), LIMITS, keep=True) as hosted:
         pass
     assert httpx.get(f"{hosted.url}/ping", trust_env=False).status_code == 200
-    (stopped,) = stop_running(desk.means, ["numbers"], dry_run=False)
+    (stopped,) = stop_running(desk.means, [NAME], dry_run=False)
     assert stopped.url == hosted.url
     with pytest.raises(DeployError, match="nothing listens"):
         invoke(hosted.url, b"1", content_type="text/csv")
@@ -411,7 +454,7 @@ def test_a_port_that_is_asked_for_is_the_one(desk: Desk) -> None:
         assert hosted.url == f"http://127.0.0.1:{port}"
         with (
             pytest.raises(UsageError, match=rf"port {port} of 127\.0\.0\.1 is taken"),
-            serving(desk.means, desk.serving(name="other", port=port), LIMITS, keep=False),
+            serving(desk.means, desk.serving(name=OTHER, port=port), LIMITS, keep=False),
         ):
             pass
 
@@ -505,6 +548,61 @@ def test_a_transform_sends_a_part_of_its_records_and_joins_the_answers(desk: Des
     served = desk.serving(kind="transform", env=transform_env(asked))
     run_transform(desk.means, served, asked, LIMITS).refuse_unless_complete()
     assert (desk.folder / "answers/rows.csv.out").read_text() == "21,a\n43,b\n"
+
+
+def test_ctrl_c_ends_a_transform_whose_container_does_not_answer(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = desk.folder / "rows"
+    rows.write_text("do time.sleep(600)\n" * 5)
+    wanted = Transform(
+        source=str(rows), output=str(desk.folder / "out"), content_type="text/csv", split="Line"
+    )
+    served = desk.serving(kind="transform", env=transform_env(wanted))
+    asked: list[str] = []
+
+    def send(url: str, *given: Any, **named: Any) -> Any:
+        asked.append(url)
+        if len(asked) == 2:  # as the container wants them at once
+            threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
+        return post(url, *given, **named)
+
+    monkeypatch.setattr(transforms, "post", send)
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run_transform(desk.means, served, wanted, LIMITS)
+    assert time.monotonic() - started < 60
+    assert len(asked) < 2 * (1 + wanted.retries) + 1
+
+
+def test_a_transform_whose_container_ends_says_how(desk: Desk) -> None:
+    rows = desk.folder / "rows"
+    rows.write_text("do os._exit(3)")
+    wanted = Transform(
+        source=str(rows), output=str(desk.folder / "out"), content_type="text/csv", retries=0
+    )
+    served = desk.serving(kind="transform", env=transform_env(wanted))
+    done = run_transform(desk.means, served, wanted, LIMITS)
+    assert done.reason == "AlgorithmError: See job logs for more information"
+    assert done.messages[-1] == "the container ended with status 3"
+
+
+def test_an_answer_that_comes_bit_by_bit_has_no_more_time_than_another() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+                for _ in range(1000):
+                    connection.sendall(b"x")
+                    time.sleep(0.1)
+
+        threading.Thread(target=drip, daemon=True).start()
+        started = time.monotonic()
+        with pytest.raises(httpx.ReadTimeout, match="not complete in time"):
+            post(f"http://127.0.0.1:{server.getsockname()[1]}", b"", {}, timeout_s=1.0)
+        assert time.monotonic() - started < 10
 
 
 def test_checkpoints_can_be_in_s3(desk: Desk, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,21 @@ TRAINER_OF_A_NOTEBOOK = """
 def train(job):
     (job.model_dir / "model").write_text(str(job.hyperparameters))
 """
+WRITE_NAMES = """
+names = f"{above.NAME} {beside.NAME}"
+pathlib.Path(os.environ["SM_MODEL_DIR"], "names").write_text(names)
+"""
+SAVES_AT_THE_END = """
+import os, pathlib, signal, sys, time
+model = pathlib.Path(os.environ["SM_MODEL_DIR"])
+def stop(*_):
+    time.sleep(0.5)
+    (model / "saved").touch()
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+(model / "begun").touch()
+time.sleep(3600)
+"""
 TRAIN = (str(PROGRAMS / "train"),)
 HURRIED = ("-c", "import sys; from twinforge.runtime.train import main; sys.exit(main(grace_s=1))")
 """As ``TRAIN``, and a trainer that does not stop is killed after a second."""
@@ -208,11 +223,30 @@ def test_every_way_to_fail_leaves_a_reason(
     assert not list((ended.root / "model").iterdir())
 
 
+def test_a_metric_that_never_ends_and_many_long_ones_do_not_hold_the_job_up(tmp_path: Path) -> None:
+    trainer = r"""
+METRICS = {"bad": r"(?:x+)+(y)", **{f"m{n}": "(" + "\u00e9" * 498 + ")" for n in range(39)}}
+def train(job):
+    print("x" * 60)
+    (job.model_dir / "model").touch()
+"""
+    ended = run(tmp_path, trainer, write_job(tmp_path))
+    assert ended.status == 0, ended.log
+    said = "the regular expression of the metric 'bad' took too long for the log"
+    assert f"train: warning: {said}, and was given up" in ended.log
+
+
+def test_a_crash_of_native_code_is_the_failure_and_the_log_says_where(tmp_path: Path) -> None:
+    trainer = "import ctypes\ndef train(job): ctypes.string_at(0)"
+    ended = run(tmp_path, trainer, write_job(tmp_path))
+    assert (ended.status, ended.failure) == (139, "the trainer was killed by SIGSEGV")
+    assert 'trainer.py", line 2 in train' in ended.log
+
+
 def test_sigterm_lets_the_trainer_end_and_keeps_its_checkpoints(tmp_path: Path) -> None:
     trainer = """
 import time
 def train(job):
-    job.checkpoint_dir.mkdir(exist_ok=True)
     (job.checkpoint_dir / "begun").touch()
     while not job.stopping:
         time.sleep(0.01)
@@ -316,6 +350,7 @@ def test_an_entry_point_from_a_folder_runs_as_sagemaker_s_scripts_do(tmp_path: P
     ended = run(tmp_path, "raise AssertionError", root)
     assert ended.status == 0, ended.log
     assert "requirements.txt is not installed" in ended.log
+    assert "add to the recipe what this image has not: no-such-package" in ended.log
     assert json.loads((root / "model/facts.json").read_text()) == {
         "depth": 4,
         "channel": str(root / "input/data/training"),
@@ -339,6 +374,74 @@ def test_an_entry_point_may_be_a_trainer_or_a_shell_script(tmp_path: Path) -> No
     assert (root / "model/model").read_text() == "--depth 4\n"
 
 
+def test_an_entry_point_in_a_folder_finds_what_lies_beside_it_and_above(tmp_path: Path) -> None:
+    code = tmp_path / "code"
+    (code / "src").mkdir(parents=True)
+    (code / "src/entry.py").write_text("import above, beside, os, pathlib\n" + WRITE_NAMES)
+    (code / "src/beside.py").write_text("NAME = 'beside'")
+    (code / "above.py").write_text("NAME = 'above'")
+    given = {"sagemaker_program": "src/entry.py", "sagemaker_submit_directory": f"file://{code}"}
+    ended = run(tmp_path, "", write_job(tmp_path, given))
+    assert ended.status == 0, ended.log
+    assert (ended.root / "model/names").read_text() == "above beside"
+
+
+def test_a_shell_script_is_run_by_what_it_names(tmp_path: Path) -> None:
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "bash.sh").write_text('#!/bin/bash\na=(1 2)\necho "${a[1]}" > "$SM_MODEL_DIR/model"')
+    (code / "none.sh").write_text("#!/no/such/shell\n")
+    (code / "killed.sh").write_text("kill -9 $$")
+    root = write_job(tmp_path)
+    env = {"SAGEMAKER_SUBMIT_DIRECTORY": str(code)}
+    assert run(tmp_path, "", root, SAGEMAKER_PROGRAM="bash.sh", **env).status == 0
+    assert (root / "model/model").read_text() == "2\n"
+    ended = run(tmp_path, "", root, SAGEMAKER_PROGRAM="none.sh", **env)
+    said = "the program can't be run by '/no/such/shell': No such file or directory"
+    assert (ended.status, ended.failure) == (1, said)
+    (root / "output/failure").unlink()
+    ended = run(tmp_path, "", root, SAGEMAKER_PROGRAM="killed.sh", **env)
+    said = "the trainer was killed by SIGKILL, perhaps because memory ran out"
+    assert (ended.status, ended.failure) == (137, said)
+
+
+def test_sigterm_reaches_what_a_shell_script_runs_and_that_has_its_time(tmp_path: Path) -> None:
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "entry.sh").write_text(f'{sys.executable} work.py\necho "not reached"')
+    (code / "work.py").write_text(SAVES_AT_THE_END)
+    root = write_job(tmp_path)
+    env = {"SAGEMAKER_SUBMIT_DIRECTORY": str(code), "SAGEMAKER_PROGRAM": "entry.sh"}
+    child = start(tmp_path, "", root, TRAIN, **env)
+    wait_until((root / "model/begun").exists, "the script does not begin")
+    child.send_signal(signal.SIGTERM)
+    log, _ = child.communicate(timeout=DEADLINE_S)
+    assert (root / "model/saved").exists()
+    assert log == f"train: stopped, with status {128 + signal.SIGTERM}\n"
+
+
+def test_a_launcher_that_a_job_asks_for_in_vain_is_said(tmp_path: Path) -> None:
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "entry.py").write_text("import sys; print(sys.argv[1:])")
+    given = {"sagemaker_mpi_enabled": "true", "sagemaker_parameter_server_enabled": "false"}
+    env = {"SAGEMAKER_SUBMIT_DIRECTORY": str(code), "SAGEMAKER_PROGRAM": "entry.py"}
+    ended = run(tmp_path, "", write_job(tmp_path, given), **env)
+    assert ended.log == (
+        "train: warning: 'sagemaker_mpi_enabled' is true, and there is no launcher here: the "
+        "script is run once on each host\n[]\n"
+    )
+
+
+def test_a_value_that_no_script_can_have_is_named(tmp_path: Path) -> None:
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "entry.py").touch()
+    env = {"SAGEMAKER_SUBMIT_DIRECTORY": str(code), "SAGEMAKER_PROGRAM": "entry.py"}
+    ended = run(tmp_path, "", write_job(tmp_path, {"name": '"\\u0000"'}), **env)
+    assert ended.failure == "'SM_HP_NAME' can't be a variable of the script: embedded null byte"
+
+
 @pytest.mark.parametrize(
     ("program", "directory", "failure"),
     [
@@ -346,8 +449,8 @@ def test_an_entry_point_may_be_a_trainer_or_a_shell_script(tmp_path: Path) -> No
         ("../entry.py", "{code}", "the program '../entry.py' is not a path inside its folder"),
         ("entry.rb", "{code}", "is neither a Python file nor a shell script"),
         ("entry.py", "{code}/none", "the submit directory '{code}/none' does not exist"),
-        ("entry.py", "{code}/evil.tar.gz", "the archive holds '../evil', which is no file inside"),
-        ("entry.py", "{code}/link.tar.gz", "the archive holds 'link', which is no file inside"),
+        ("entry.py", "{code}/evil.tar.gz", "the archive holds '../evil', which lies outside"),
+        ("entry.py", "{code}/link.tar.gz", "the archive holds 'link', which is a link or"),
         ("entry.py", "{code}/torn.tar.gz", "the archive 'torn.tar.gz' can't be unpacked"),
         ("entry.py", "{code}/cut.tar.gz", "the archive 'cut.tar.gz' can't be unpacked"),
         ("entry.py", "{code}/both.tar.gz", "the archive 'both.tar.gz' can't be unpacked"),

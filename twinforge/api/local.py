@@ -208,8 +208,8 @@ def transform(
 
 
 def job_name(recipe: str) -> str:
-    """Return a name that tells the recipe and the time."""
-    return named(recipe, f"{datetime.now(UTC):%Y%m%d-%H%M%S}")
+    """Return a name that tells the recipe and the time, to the millisecond."""
+    return named(recipe, f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"[:-3])
 
 
 def state_of(workspace: Workspace, name: str) -> Path:

@@ -14,6 +14,7 @@ _VERBS = {
     "predict": "local_asking",
     "transform": "local_transform",
     "list": "local_running",
+    "logs": "local_running",
     "stop": "local_running",
 }
 

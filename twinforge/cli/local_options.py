@@ -36,7 +36,10 @@ def choice_options(command: Command) -> Command:
             click.option("--variant", default="", help="Insist on a variant."),
             click.option("--build", is_flag=True, help="Build the image if it is not there."),
             click.option(
-                *("--env", "env"), multiple=True, metavar="K=V", help="A variable; may be repeated."
+                *("--env", "env"),
+                multiple=True,
+                metavar="K[=V]",
+                help="A variable, its value from here if none is given; may be repeated.",
             ),
             click.option(
                 *("--network-isolation", "is_isolated"),

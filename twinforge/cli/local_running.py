@@ -1,4 +1,4 @@
-"""``local list`` and ``local stop``: what runs in the engine of this machine."""
+"""``local list``, ``logs`` and ``stop``: what runs in the engine of this machine."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import click
 from twinforge.cli.local_options import open_means
 from twinforge.errors import UsageError
 from twinforge.report.tables import Column, render_table
-from twinforge.sagemaker.local.running import list_running, stop_running
+from twinforge.sagemaker.local.running import find_running, list_running, stop_running
 
 if TYPE_CHECKING:
     from twinforge.cli.session import Session
 
-__all__ = ["list_local", "stop_local"]
+__all__ = ["list_local", "logs_local", "stop_local"]
+
+_MOST_LINES = 1_000_000
 
 
 @click.command(
@@ -38,6 +40,24 @@ def list_local(session: Session, *, as_json: bool) -> None:
         for one in entries
     ]
     session.show(render_table(rows, [Column(name) for name in names], style=session.style))
+
+
+@click.command(
+    "logs",
+    epilog="\b\nExamples:\n  twinforge local logs digits\n  twinforge local logs digits --follow",
+)
+@click.argument("name")
+@click.option("--follow", is_flag=True, help="Go on until it ends.")
+@click.pass_obj
+def logs_local(session: Session, *, name: str, follow: bool) -> None:
+    """Print what the container of an endpoint, a training job or a transform has printed."""
+    with open_means(session, "logs") as means:
+        box = find_running(means.desk, name).box
+        if follow:
+            means.desk.follow(box, session.show)
+        else:
+            for line in means.desk.last_lines(box, _MOST_LINES):
+                session.show(line)
 
 
 @click.command(

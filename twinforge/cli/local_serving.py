@@ -90,7 +90,7 @@ def serve_local(  # noqa: PLR0913 - the options of the command line
             model=model,
             max_bytes=int(max_gb * GB),
             startup_s=startup_s,
-            env=parse_env(env),
+            env=parse_env(env, session.environ),
             port=port,
             is_isolated=is_isolated,
         )

@@ -27,7 +27,10 @@ _REGION = "us-east-1"
     "  twinforge local train digits --instance ml.g5.xlarge --channel training=data \\\n"
     "    --hyperparameter max_depth=4 --max-runtime 600\n"
     "  twinforge local train digits --instance ml.m5.large --channel training=s3://bucket/data \\\n"
-    "    --checkpoints checkpoints --network-isolation --json",
+    "    --checkpoints checkpoints --network-isolation --json\n"
+    "  twinforge local train words --instance ml.m5.large --channel training=data \\\n"
+    "    --hyperparameter sagemaker_program=entry.py \\\n"
+    "    --hyperparameter sagemaker_submit_directory=file://code",
 )
 @click.argument("recipe")
 @click.option(
@@ -103,15 +106,16 @@ def train_local(  # noqa: PLR0913 - the options of the command line
             instance=instance,
             channels=parse_channels(channels),
             hyperparameters=parse_hyperparameters(hyperparameters),
-            env=parse_env(env),
+            env=parse_env(env, session.environ),
             max_runtime_s=max_runtime_s,
             is_isolated=is_isolated,
             region=region or session.environ.get("AWS_REGION", "") or _REGION,
         )
         if dry_run:
             check_job(job)
-            shown = {**chosen.as_json(), "job": {**asdict(job), "env": sorted(job.env)}}
-            session.show_json(shown)
+            places = {"output": output, "checkpoints": checkpoints}
+            shown = {"job": {**asdict(job), "env": sorted(job.env)}, **places}
+            session.show_json({**chosen.as_json(), **shown})
             return
         done = desk.train(
             *(workspace, open_storage(session, region, profile), job),

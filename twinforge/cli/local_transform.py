@@ -193,7 +193,7 @@ def transform_local(  # noqa: PLR0913 - the options of the command line
             model=model,
             max_bytes=int(max_gb * GB),
             startup_s=startup_s,
-            env={**parse_env(env), **transform_env(asked)},
+            env={**parse_env(env, session.environ), **transform_env(asked)},
             is_isolated=is_isolated,
         )
         if dry_run:

@@ -103,7 +103,7 @@ def train(  # noqa: PLR0913 - the options of the command line
     is not sent again.
     """
     job = Job(
-        name or named(recipe, f"{datetime.now(UTC):%Y%m%d-%H%M%S}"),
+        name or named(recipe, f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"[:-3]),
         role,
         Place.parse(output),
         count=count,

@@ -26,6 +26,7 @@ __all__ = [
     "JobError",
     "Resources",
     "decode",
+    "read_config",
     "read_job",
     "read_settings_of_job",
 ]
@@ -45,7 +46,11 @@ RESERVED = frozenset(
         "sagemaker_submit_directory",
     }
 )
-"""Hyperparameters that are SageMaker's, not the trainer's. Source: sagemaker-training, params.py."""
+"""Hyperparameters that are SageMaker's, not the trainer's. Source: sagemaker-training, params.py.
+
+All others that begin with ``sagemaker_`` are SageMaker's, too: they say how to distribute.
+"""
+_PREFIX = "sagemaker_"
 
 _PIPE_S = 60.0
 _PAUSE_S = 0.05
@@ -177,8 +182,10 @@ class Job:
     def parse(self, model: type[T]) -> T:
         """Return the hyperparameters as a dataclass, whose fields say names, types and defaults.
 
+        ``max-depth`` is for the field ``max_depth``, as on a command line.
+
         Raises:
-            JobError: One is unknown, missing or of another type; all such are named.
+            JobError: One is unknown, missing, given twice or of another type; all such are named.
             TypeError: The dataclass has a field of a type that no hyperparameter can have.
         """
         if not is_dataclass(model):
@@ -186,20 +193,23 @@ class Job:
             raise TypeError(message)
         hints = get_type_hints(model)
         known = {one.name: one for one in fields(model) if one.init}
-        problems = [
-            f"unknown hyperparameter '{name}' (known: {', '.join(known)})"
-            for name in self.texts
-            if name not in known
-        ]
+        problems, texts = [], {}
+        for given, text in self.texts.items():
+            name = given if given in known else given.replace("-", "_")
+            if name not in known:
+                problems.append(f"unknown hyperparameter '{given}' (known: {', '.join(known)})")
+            elif name in texts:
+                problems.append(f"the hyperparameter '{name}' is given twice, once as '{given}'")
+            texts[name] = text
         values = {}
         for name, one in known.items():
-            if name in self.texts:
+            if name in texts:
                 kind = hints[name]
                 try:
-                    values[name] = typed(self.texts[name], kind)
+                    values[name] = typed(texts[name], kind)
                 except ValueError:
                     shown = name_of_type(kind)
-                    problems.append(f"hyperparameter '{name}' is '{self.texts[name]}', not {shown}")
+                    problems.append(f"hyperparameter '{name}' is '{texts[name]}', not {shown}")
             elif one.default is MISSING and one.default_factory is MISSING:
                 problems.append(f"the hyperparameter '{name}' is missing")
         if problems:
@@ -213,19 +223,18 @@ def read_job(root: Path, environ: Mapping[str, str], *, cores: int, gpus: int) -
     Raises:
         JobError: A file is not what it should be.
     """
-    config = root / "input/config"
     texts = {
         name: value if isinstance(value, str) else json.dumps(value)
-        for name, value in _read_object(config / "hyperparameters.json").items()
-        if name not in RESERVED
+        for name, value in read_config(root, "hyperparameters.json").items()
+        if not _is_reserved(name)
     }
     return Job(
         name=environ.get("TRAINING_JOB_NAME", ""),
         arn=environ.get("TRAINING_JOB_ARN", ""),
         hyperparameters={name: decode(text) for name, text in texts.items()},
         texts=texts,
-        channels=_channels(root, _read_object(config / "inputdataconfig.json")),
-        resources=_resources(_read_object(config / "resourceconfig.json"), cores, gpus),
+        channels=_channels(root, read_config(root, "inputdataconfig.json")),
+        resources=_resources(read_config(root, "resourceconfig.json"), cores, gpus),
         model_dir=root / "model",
         output_dir=root / "output/data",
         checkpoint_dir=root / "checkpoints",
@@ -235,8 +244,25 @@ def read_job(root: Path, environ: Mapping[str, str], *, cores: int, gpus: int) -
 
 def read_settings_of_job(root: Path) -> dict[str, str]:
     """Return SageMaker's own hyperparameters, decoded to text."""
-    given = _read_object(root / "input/config/hyperparameters.json")
-    return {name: str(decode(str(given[name]))) for name in sorted(RESERVED & given.keys())}
+    given = read_config(root, "hyperparameters.json")
+    return {
+        name: str(decode(value)) if isinstance(value, str) else json.dumps(value)
+        for name, value in sorted(given.items())
+        if _is_reserved(name)
+    }
+
+
+def read_config(root: Path, name: str) -> dict[str, Any]:
+    """Return a document of ``input/config``; one that is not there says nothing.
+
+    Raises:
+        JobError: It is not what it should be.
+    """
+    return _read_object(root / "input/config" / name)
+
+
+def _is_reserved(name: str) -> bool:
+    return name in RESERVED or name.startswith(_PREFIX)
 
 
 def _channels(root: Path, config: Mapping[str, Any]) -> dict[str, Channel]:
@@ -264,7 +290,7 @@ def _resources(config: Mapping[str, Any], cores: int, gpus: int) -> Resources:
     host = config.get("current_host", "algo-1")
     return Resources(
         current_host=host,
-        hosts=tuple(config.get("hosts", [host])),
+        hosts=tuple(config.get("hosts") or [host]),
         network_interface=config.get("network_interface_name", "eth0"),
         instance_type=config.get("current_instance_type", ""),
         group=config.get("current_group_name", "homogeneousCluster"),

@@ -1,58 +1,83 @@
 """Script mode: an entry point that a notebook sends along, in place of the image's trainer.
 
-Nothing is installed. Source of arguments and ``SM_`` variables: sagemaker-training (``mapping.py``,
-``environment.py`` and ENVIRONMENT_VARIABLES.md), for which such scripts are written.
+Nothing is installed.
 """
 
 from __future__ import annotations
 
 import ast
-import json
-import lzma
-import tarfile
-import tempfile
-import zlib
+import os
+import re
+import runpy
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from twinforge.runtime.code import code_folder
 from twinforge.runtime.job import JobError
+from twinforge.runtime.toolkit import script_arguments, script_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from twinforge.runtime.job import Job
 
-__all__ = ["Script", "find_script", "script_arguments", "script_environment"]
+__all__ = ["Script", "find_script", "missing_packages", "run_script"]
 
-_READ_BYTES = 1 << 20
+_REQUIREMENTS = "requirements.txt"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_PAUSE_S = 0.05
 
 
 @dataclass(frozen=True)
 class Script:
-    """An entry point: its file, and the folder of the code that it came with."""
+    """An entry point: its path below the folder of the code that it came with, and that folder."""
 
-    path: Path
+    program: str
     folder: Path
 
     @property
+    def path(self) -> Path:
+        """Its file."""
+        return self.folder / self.program
+
+    @property
+    def requirements(self) -> tuple[Path, ...]:
+        """The lists of packages that it came with."""
+        found = dict.fromkeys((self.folder / _REQUIREMENTS, self.path.parent / _REQUIREMENTS))
+        return tuple(path for path in found if path.is_file())
+
+    @property
     def is_trainer(self) -> bool:
-        """Whether it defines ``train`` for the runtime to call, and is no program by itself."""
+        """Whether it defines ``train(job)`` for the runtime to call, and is no program by itself.
+
+        A program has a ``__main__`` block, or calls its ``train`` when it is run.
+        """
         if self.path.suffix != ".py":
             return False
         try:
             tree = ast.parse(self.path.read_bytes())
         except (SyntaxError, ValueError):
             return False  # running it says where
-        defines = any(
-            isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == "train"
+        functions = {
+            node.name: node
             for node in tree.body
-        )
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        }
         names = (
             node for one in tree.body if isinstance(one, ast.If) for node in ast.walk(one.test)
         )
         is_program = any(isinstance(node, ast.Name) and node.id == "__name__" for node in names)
-        return defines and not is_program
+        return (
+            "train" in functions
+            and _takes_one(functions["train"].args)
+            and not is_program
+            and "train" not in _called(tree, functions)
+        )
 
 
 def find_script(
@@ -78,154 +103,132 @@ def find_script(
     if PurePosixPath(program).is_absolute() or ".." in PurePosixPath(program).parts:
         message = f"the program '{program}' is not a path inside its folder"
         raise JobError(message)
-    folder = _code_folder(source, root)
-    path = folder / program
-    if not path.is_file():
+    folder = code_folder(source, root)
+    script = Script(program, folder)
+    if not script.path.is_file():
         message = f"the program '{program}' is not in '{source or folder}'"
         raise JobError(message)
-    if path.suffix not in (".py", ".sh"):
+    if script.path.suffix not in (".py", ".sh"):
         message = f"the program '{program}' is neither a Python file nor a shell script"
         raise JobError(message)
-    return Script(path, folder)
+    return script
 
 
-def script_arguments(values: Mapping[str, Any]) -> list[str]:
-    """Return hyperparameters as a script gets them: ``--name value``, ``-n value``.
+def run_script(job: Job, script: Script) -> None:
+    """Run an entry point that is a program, as SageMaker's own containers do.
 
-    >>> script_arguments({"lr": 0.1, "n": 3})
-    ['--lr', '0.1', '-n', '3']
+    Raises:
+        JobError: A hyperparameter can't be handed to it, or the image has not what runs it.
+        SystemExit: It ended with another status than 0. What its code raises is raised as it is.
     """
-    arguments = []
-    for name, value in values.items():
-        text = json.dumps(value) if isinstance(value, (list, dict)) else str(value)
-        arguments += [f"{'-' if len(name) == 1 else '--'}{name}", text]
-    return arguments
+    for name, value in script_environment(job, script.folder, script.program).items():
+        try:
+            os.environ[name] = value
+        except ValueError as error:
+            message = f"'{name}' can't be a variable of the script: {error}"
+            raise JobError(message) from error
+    folders = (str(script.folder), os.environ.get("PYTHONPATH", ""))
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, folders))
+    os.chdir(script.folder)
+    arguments = [str(script.path), *script_arguments(job.hyperparameters)]
+    if script.path.suffix == ".sh":
+        _run_shell(job, [*_interpreter(script), *arguments])
+        return
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a script knows nothing of ours
+    sys.path[:0] = dict.fromkeys((str(script.path.parent), str(script.folder)))
+    sys.argv = arguments
+    runpy.run_path(str(script.path), run_name="__main__")
 
 
-def script_environment(job: Job, script: Script) -> dict[str, str]:
-    """Return the ``SM_`` variables that scripts for SageMaker's own containers read."""
-    resources = job.resources
-    channels = {name: str(channel.path) for name, channel in job.channels.items()}
-    hyperparameters = dict(job.hyperparameters)
-    return {
-        "SM_MODEL_DIR": str(job.model_dir),
-        "SM_INPUT_DIR": str(job.root / "input"),
-        "SM_INPUT_CONFIG_DIR": str(job.root / "input/config"),
-        "SM_OUTPUT_DIR": str(job.root / "output"),
-        "SM_OUTPUT_DATA_DIR": str(job.output_dir),
-        "SM_MODULE_DIR": str(script.folder),
-        "SM_MODULE_NAME": script.path.stem,
-        "SM_USER_ENTRY_POINT": script.path.name,
-        "SM_USER_ARGS": json.dumps(script_arguments(hyperparameters)),
-        "SM_HPS": json.dumps(hyperparameters),
-        "SM_CHANNELS": json.dumps(list(channels)),
-        "SM_CURRENT_HOST": resources.current_host,
-        "SM_CURRENT_INSTANCE_TYPE": resources.instance_type,
-        "SM_HOSTS": json.dumps(list(resources.hosts)),
-        "SM_NETWORK_INTERFACE_NAME": resources.network_interface,
-        "SM_NUM_CPUS": str(resources.cores),
-        "SM_NUM_GPUS": str(resources.gpus),
-        **{f"SM_CHANNEL_{name.upper()}": path for name, path in channels.items()},
-        **{
-            f"SM_HP_{name.upper()}": text
-            for name, text in zip(
-                hyperparameters, script_arguments(hyperparameters)[1::2], strict=True
-            )
-        },
-    }
+def missing_packages(requirements: Path) -> tuple[str, ...]:
+    """Return the packages of a list that are not installed; versions are not looked at."""
+    from importlib.metadata import PackageNotFoundError, distribution  # noqa: PLC0415 - slow
+
+    missing = []
+    for line in requirements.read_text(encoding="utf-8", errors="replace").splitlines():
+        found = _NAME.match(line.strip())
+        if found is None:
+            continue
+        try:
+            distribution(found[0])
+        except PackageNotFoundError:
+            missing.append(found[0])
+    return tuple(missing)
 
 
-def _code_folder(source: str, root: Path) -> Path:
-    if not source:
-        channel = root / "input/data/code"
-        return channel if channel.is_dir() else root / "code"
-    if source.startswith("s3://"):
-        return _fetched(source, root)
-    path = Path(source)
-    if path.is_dir():
-        return path
-    if path.is_file():
-        return _unpacked(path, _new_folder(root))
-    message = f"the submit directory '{source}' does not exist"
-    raise JobError(message)
+def _takes_one(given: ast.arguments) -> bool:
+    """Whether a function can be called with one value."""
+    places = len(given.posonlyargs) + len(given.args)
+    needed = places - len(given.defaults) + sum(one is None for one in given.kw_defaults)
+    return needed <= 1 and (places >= 1 or given.vararg is not None)
 
 
-def _fetched(source: str, root: Path) -> Path:
+def _called(tree: ast.Module, functions: Mapping[str, ast.AST]) -> set[str]:
+    """Return the names that a module calls when it is run, also by functions of its own."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    waiting = [node for node in tree.body if not isinstance(node, kinds)]
+    found: set[str] = set()
+    while waiting:
+        for name in set(_calls(waiting.pop())) - found:
+            found.add(name)
+            if name in functions:
+                waiting.append(functions[name])  # type: ignore[arg-type] # a statement like these
+    return found
+
+
+def _calls(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            yield node.func.id
+
+
+def _interpreter(script: Script) -> list[str]:
+    """Return what runs a shell script: what its first line says, else ``sh``."""
+    with script.path.open("rb") as file:
+        line = file.readline(256).decode(errors="replace")
+    return line[2:].split(maxsplit=1) if line.startswith("#!") else ["/bin/sh"]
+
+
+def _run_shell(job: Job, command: list[str]) -> None:
+    """Run a shell script; a stop is for it and for what it has started, as Ctrl-C would be.
+
+    A shell that gets SIGTERM alone ends at once, and the container with it, before the program that
+    it runs has heard of it.
+    """
+    sys.stdout.flush()
     try:
-        import boto3  # noqa: PLC0415 - only where the image has it
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-    except ImportError as error:
-        message = (
-            f"the code at '{source}' needs boto3, which this image has not and nothing is installed "
-            "at start: add boto3 to the recipe's packages"
-        )
+        child = subprocess.Popen(command, start_new_session=True)
+    except OSError as error:
+        message = f"the program can't be run by '{command[0]}': {error.strerror}"
         raise JobError(message) from error
-    bucket, _, key = source.removeprefix("s3://").partition("/")
-    folder = _new_folder(root)
-    try:
-        client = boto3.client("s3")
-        if key.endswith((".tar.gz", ".tgz")):
-            with tempfile.NamedTemporaryFile(suffix=".tar.gz") as archive:
-                client.download_fileobj(bucket, key, archive)
-                archive.flush()
-                return _unpacked(Path(archive.name), folder)
-        _download_folder(client, bucket, f"{key.rstrip('/')}/", folder)
-    except (BotoCoreError, ClientError) as error:
-        message = f"the code at '{source}' can't be fetched: {error}"
-        raise JobError(message) from error
-    return folder
+
+    def stop(*_: object) -> None:
+        job.stop.set()
+        try:
+            os.killpg(child.pid, signal.SIGTERM)
+        except ProcessLookupError:
+            return
+
+    signal.signal(signal.SIGTERM, stop)
+    if job.stopping:
+        stop()
+    code = child.wait()
+    while job.stopping and _has_members(child.pid):
+        time.sleep(_PAUSE_S)
+    if code < 0:  # the same way, so that it is told apart from a status
+        if -code != signal.SIGKILL:  # of which nothing can be set
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    raise SystemExit(code)
 
 
-def _download_folder(client: Any, bucket: str, prefix: str, folder: Path) -> None:
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for item in page.get("Contents", ()):
-            name = PurePosixPath(item["Key"].removeprefix(prefix))
-            if item["Key"].endswith("/") or not name.parts:
-                continue
-            if name.is_absolute() or ".." in name.parts:
-                message = f"the object '{item['Key']}' leads outside its folder"
-                raise JobError(message)
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            client.download_file(bucket, item["Key"], str(target))
-
-
-def _unpacked(archive: Path, folder: Path) -> Path:
-    try:
-        with tarfile.open(archive) as tar:
-            members = tar.getmembers()
-            for member in members:
-                name = PurePosixPath(member.name)
-                if (
-                    name.is_absolute()
-                    or ".." in name.parts
-                    or not (member.isfile() or member.isdir())
-                ):
-                    message = f"the archive holds '{member.name}', which is no file inside of it"
-                    raise JobError(message)
-            for member in members:
-                target = folder / member.name
-                content = tar.extractfile(member)
-                if content is None:
-                    target.mkdir(parents=True, exist_ok=True)
-                    continue
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(content.read())
-                target.chmod(0o755 if member.mode & 0o111 else 0o644)
-            # A checksum comes last, behind the archive's end.
-            while tar.fileobj is not None and tar.fileobj.read(_READ_BYTES):
-                pass
-    except (tarfile.TarError, EOFError, OSError, lzma.LZMAError, zlib.error) as error:
-        message = f"the archive '{archive.name}' can't be unpacked: {error}"
-        raise JobError(message) from error
-    return folder
-
-
-def _new_folder(root: Path) -> Path:
-    folder = root / "code"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError:
-        return Path(tempfile.mkdtemp(prefix="code-"))
+def _has_members(group: int) -> bool:
+    """Whether a process of a group still runs; of those that have ended, not all are waited for."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, found = path.read_text(errors="replace").rpartition(")")[2].split()[:3]
+        except (OSError, ValueError):
+            continue
+        if int(found) == group and state != "Z":
+            return True
+    return False

@@ -6,7 +6,6 @@ log is seen as SageMaker sees it, with what native code prints.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import selectors
@@ -40,7 +39,8 @@ def main(*, grace_s: float = _GRACE_S) -> int:
     root = Path(os.environ.get(ROOT) or "/opt/ml")
     read, write = os.pipe()
     child = subprocess.Popen(
-        [sys.executable, "-u", "-m", "twinforge.runtime.trainer"],
+        # Of a crash in native code, the handler shows where it was.
+        [sys.executable, "-u", "-X", "faulthandler", "-m", "twinforge.runtime.trainer"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
@@ -52,8 +52,12 @@ def main(*, grace_s: float = _GRACE_S) -> int:
     signal.signal(signal.SIGTERM, lambda *_: watch.ask_to_stop())
     signal.signal(signal.SIGINT, lambda *_: watch.ask_to_stop())
     code = watch.until_it_ends()
-    for name, count, last in watch.metrics.report():
-        if count:
+    report = watch.metrics.report()
+    for name, count, last in report:
+        if name in watch.metrics.too_slow():
+            said = "took too long for the log, and was given up"
+            _say(f"warning: the regular expression of the metric '{name}' {said}")
+        elif count:
             _say(f"the metric '{name}' was found {count} times, its last value is {last}")
         else:
             _say(f"warning: the metric '{name}' is declared, and the log never had it")
@@ -93,9 +97,14 @@ class _Watch:
         os.set_blocking(self.control, False)
         with self.child.stdout as log, selectors.DefaultSelector() as selector:
             selector.register(log, selectors.EVENT_READ)
+            selector.register(self.control, selectors.EVENT_READ)
             # What the trainer has started and left may hold its output open; that is not waited for.
-            while selector.get_map() and time.monotonic() < ended_s + _AFTER_S:
-                if selector.select(_TICK_S) and not self._pass_on(log.fileno()):
+            while log in selector.get_map() and time.monotonic() < ended_s + _AFTER_S:
+                ready = {key.fd for key, _ in selector.select(_TICK_S)}
+                # First, since what was declared before this was printed is there by now.
+                if self.control in selector.get_map() and not self._take_declared():
+                    selector.unregister(self.control)
+                if log.fileno() in ready and not self._pass_on(log.fileno()):
                     selector.unregister(log)
                 if ended_s == float("inf") and self._has_ended():
                     ended_s = time.monotonic()
@@ -116,15 +125,21 @@ class _Watch:
             self.child.wait()
         return self.child.poll() is not None
 
-    def _pass_on(self, log: int) -> bool:
-        """Take what there is to read; False at the end."""
-        data = os.read(log, 65536)
-        # What was declared before this was printed is there by now.
-        with contextlib.suppress(BlockingIOError):
-            self._declared += os.read(self.control, 65536)
+    def _take_declared(self) -> bool:
+        """Take what there is of the declared metrics; False at the end."""
+        try:
+            data = os.read(self.control, 65536)
+        except BlockingIOError:
+            return True
+        self._declared += data
         if self._declared.endswith(b"\n"):
             self.metrics.declare(json.loads(self._declared))
             self._declared = b""
+        return bool(data)
+
+    def _pass_on(self, log: int) -> bool:
+        """Take what there is to read; False at the end."""
+        data = os.read(log, 65536)
         self._last = data or self._last
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

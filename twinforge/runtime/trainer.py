@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
 import signal
 import sys
 import traceback
@@ -13,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twinforge.runtime.failure import reason_of, write_failure
-from twinforge.runtime.job import JobError, read_job, read_settings_of_job
+from twinforge.runtime.job import RESERVED, JobError, read_job, read_settings_of_job
 from twinforge.runtime.machine import read_machine
 from twinforge.runtime.metrics import check_metrics
-from twinforge.runtime.script import find_script, script_arguments, script_environment
+from twinforge.runtime.script import find_script, missing_packages, run_script
 from twinforge.runtime.sources import SourceError, function_of, load_source
 
 if TYPE_CHECKING:
@@ -35,6 +34,7 @@ ROOT = "TWINFORGE_OPT_ML"
 """The variable that says where ``/opt/ml`` is, for tests outside of a container."""
 
 _WHAT = "trainer"
+_TRUE = {"true", "True"}
 
 
 def main() -> int:
@@ -44,7 +44,7 @@ def main() -> int:
         machine = read_machine()
         job = read_job(root, os.environ, cores=machine.cores, gpus=machine.gpus)
         signal.signal(signal.SIGTERM, lambda *_: job.stop.set())
-        for folder in (job.model_dir, job.output_dir):
+        for folder in (job.model_dir, job.output_dir, job.checkpoint_dir):
             folder.mkdir(parents=True, exist_ok=True)
         script = find_script(read_settings_of_job(root), os.environ, root)
         _run(job, script)
@@ -64,22 +64,23 @@ def _run(job: Job, script: Script | None) -> None:
     if script is None:
         _call(job, os.environ.get("TWINFORGE_TRAINER", ""))
         return
-    if (script.folder / "requirements.txt").is_file():
-        sys.stderr.write("train: requirements.txt is not installed: nothing is at start\n")
+    _tell_what_is_not_done(job, script)
     if script.is_trainer:
         _call(job, str(script.path))
         return
     _declare({})
-    os.environ.update(script_environment(job, script))
-    os.chdir(script.folder)
-    arguments = [str(script.path), *script_arguments(job.hyperparameters)]
-    if script.path.suffix == ".sh":
-        sys.stdout.flush()
-        os.execvp("/bin/sh", ["/bin/sh", *arguments])  # noqa: S606 - it is what the job names
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a script knows nothing of ours
-    sys.path.insert(0, str(script.folder))
-    sys.argv = arguments
-    runpy.run_path(str(script.path), run_name="__main__")
+    run_script(job, script)
+
+
+def _tell_what_is_not_done(job: Job, script: Script) -> None:
+    for path in script.requirements:
+        missing = ", ".join(missing_packages(path))
+        hint = f"; add to the recipe what this image has not: {missing}" if missing else ""
+        sys.stderr.write(f"train: requirements.txt is not installed: nothing is at start{hint}\n")
+    for name, text in read_settings_of_job(job.root).items():
+        if name.endswith("_enabled") and name not in RESERVED and text in _TRUE:
+            said = "there is no launcher here: the script is run once on each host"
+            sys.stderr.write(f"train: warning: '{name}' is true, and {said}\n")
 
 
 def _call(job: Job, path: str) -> None:

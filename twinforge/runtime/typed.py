@@ -6,6 +6,7 @@ SageMaker hands on strings; SDKs write JSON into them, some of it twice: ``5``, 
 from __future__ import annotations
 
 import json
+import math
 from enum import Enum
 from pathlib import Path
 from types import NoneType, UnionType
@@ -19,11 +20,11 @@ _SETS = {set: set, frozenset: frozenset}
 def decode(text: str) -> Any:
     """Return the value of a hyperparameter: of JSON what it says, else the text.
 
-    >>> decode("128"), decode('"train.py"'), decode("adam"), decode("NaN")
-    (128, 'train.py', 'adam', 'NaN')
+    >>> decode("128"), decode('"train.py"'), decode("adam"), decode("NaN"), decode("1e999")
+    (128, 'train.py', 'adam', 'NaN', '1e999')
     """
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError):
         return text
 
@@ -137,3 +138,12 @@ def _tuple(value: Any, inner: tuple[Any, ...]) -> tuple[Any, ...]:
 def _no_constant(name: str) -> Any:
     message = f"{name} is not JSON"
     raise ValueError(message)
+
+
+def _finite(text: str) -> float:
+    """Return a number, which JSON could not hold if it were infinite."""
+    value = float(text)
+    if math.isinf(value):
+        message = f"{text} is too big"
+        raise ValueError(message)
+    return value

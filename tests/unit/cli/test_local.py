@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tarfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -120,11 +121,13 @@ def test_a_dry_run_shows_what_would_run_without_secrets_and_runs_nothing(
     ran = run(
         *("local", "train", "words", "--instance", "ml.g5.xlarge", "--dry-run"),
         *("--hyperparameter", "depth=4", "--env", "TOKEN=hunter2", "--name", "words-1"),
+        *("--output", "models", "--checkpoints", "s3://bucket/kept"),
     )
     shown = json.loads(ran.out)
     assert (shown["variant"], shown["image"], shown["status"]) == (CUDA, "", "never built here")
     assert shown["job"]["hyperparameters"] == {"depth": "4"}
     assert shown["job"]["env"] == ["TOKEN"]
+    assert (shown["output"], shown["checkpoints"]) == ("models", "s3://bucket/kept")
     assert "hunter2" not in ran.out + ran.err
     serve = run(
         *("local", "serve", "words", "--instance", "ml.m5.large", "--model", "m", "--dry-run"),
@@ -197,6 +200,26 @@ def test_without_detach_an_endpoint_is_stayed_with_until_it_ends(
     assert ran.status == 130
     assert ran.out == f"{built.desk.url}\n"
     assert built.desk.boxes == {}
+
+
+def test_the_log_of_what_runs_can_be_read(run: Run, world: World, built: Table) -> None:
+    (world.root / "model").mkdir()
+    serve = ("local", "serve", "words", "--instance", "ml.m5.large", "--model", "model")
+    run(*serve, "--detach")
+    (box,) = built.desk.boxes.values()
+    box.printed = ["loading", "[31mready"]
+    for more in ((), ("--follow",)):
+        assert run("local", "logs", "words", *more).out == "loading\n[31mready\n"
+    wrong = run("local", "logs", "word")
+    assert (wrong.status, wrong.out) == (2, "")
+    assert "nothing called 'word' runs here; did you mean 'words'?" in wrong.err
+
+
+def test_jobs_of_the_same_second_have_names_of_their_own(run: Run, built: Table) -> None:
+    assert built
+    train = ("local", "train", "words", "--instance", "ml.m5.large", "--dry-run")
+    name = json.loads(run(*train).out)["job"]["name"]
+    assert re.fullmatch(r"words-\d{8}-\d{6}-\d{3}", name)
 
 
 def test_stop_needs_a_name_or_all(run: Run, built: Table) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from twinforge.runtime.job import JobError, decode, read_job, read_settings_of_job
 from twinforge.runtime.metrics import Metrics, check_metrics
-from twinforge.runtime.script import Script, script_arguments, script_environment
+from twinforge.runtime.script import Script, missing_packages
+from twinforge.runtime.toolkit import script_arguments, script_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -177,18 +178,88 @@ def test_sagemakers_own_hyperparameters_are_kept_apart(tmp_path: Path) -> None:
     }
 
 
+def test_all_that_begins_as_sagemakers_own_hyperparameters_do_is_its_own(tmp_path: Path) -> None:
+    given = {"sagemaker_mpi_enabled": "true", "sagemaker_x": 1, "_tuning_objective_metric": '"m"'}
+    job = job_of(tmp_path, hyperparameters={**given, "depth": "3"})
+    assert job.parse(Chosen).depth == 3
+    assert read_settings_of_job(tmp_path) == {
+        "_tuning_objective_metric": "m",
+        "sagemaker_mpi_enabled": "True",
+        "sagemaker_x": "1",
+    }
+
+
+def test_a_name_with_dashes_is_for_the_field_with_underscores(tmp_path: Path) -> None:
+    @dataclass
+    class Rates:
+        learning_rate: float
+
+    assert job_of(tmp_path / "1", hyperparameters={"learning-rate": "0.5"}).parse(Rates) == Rates(
+        0.5
+    )
+    job = job_of(tmp_path / "2", hyperparameters={"learning-rate": "1", "learning_rate": "2"})
+    with pytest.raises(JobError, match=r"'learning_rate' is given twice, once as 'learning_rate'"):
+        job.parse(Rates)
+
+
 def test_a_script_gets_what_sagemakers_toolkit_would_give_it(tmp_path: Path) -> None:
-    given = {"depth": "3", "n": "1", "layers": "[1, 2]", "name": "a b"}
-    job = job_of(tmp_path, hyperparameters=given, inputdataconfig={"my-data": {}})
-    arguments = ["--depth", "3", "-n", "1", "--layers", "[1, 2]", "--name", "a b"]
+    # What sagemaker-training 5.1.4 makes of the same values.
+    given = {
+        "n": "1",
+        "depth": "3",
+        "layers": '["a", 2]',
+        "name": "a b",
+        "on": "true",
+        "none": "null",
+        "map": '{"b": 1, "a": "x"}',
+    }
+    groups = [{"instance_group_name": "g", "instance_type": "ml.m5.large", "hosts": ["algo-1"]}]
+    hosts = {"current_host": "algo-1", "hosts": ["algo-1"], "current_group_name": "g"}
+    job = job_of(
+        tmp_path,
+        hyperparameters={**given, "sagemaker_mpi_enabled": "true"},
+        inputdataconfig={"my-data": {"TrainingInputMode": "File"}},
+        resourceconfig={**hosts, "instance_groups": groups},
+    )
+    arguments = [
+        *("--depth", "3", "--layers", "['a', 2]", "--map", "a=x,b=1"),
+        *("-n", "1", "--name", "a b", "--none", "", "--on", "True"),
+    ]
     assert script_arguments(job.hyperparameters) == arguments
-    variables = script_environment(job, Script(tmp_path / "code/entry.py", tmp_path / "code"))
-    assert variables["SM_MODEL_DIR"] == str(tmp_path / "model")
-    assert variables["SM_CHANNEL_MY-DATA"] == str(tmp_path / "input/data/my-data")
-    assert variables["SM_HP_DEPTH"] == "3"
+    variables = script_environment(job, tmp_path / "code", "src/entry.py")
+    expected = {
+        "SM_MODEL_DIR": str(tmp_path / "model"),
+        "SM_CHANNEL_MY-DATA": str(tmp_path / "input/data/my-data"),
+        "SM_CHANNELS": '["my-data"]',
+        "SM_HP_DEPTH": "3",
+        "SM_HP_LAYERS": '["a",2]',
+        "SM_HP_MAP": '{"a":"x","b":1}',
+        "SM_HP_NONE": "",
+        "SM_HP_ON": "true",
+        "SM_INPUT_DATA_CONFIG": '{"my-data":{"TrainingInputMode":"File"}}',
+        "SM_CURRENT_INSTANCE_GROUP": "g",
+        "SM_CURRENT_INSTANCE_GROUP_HOSTS": '["algo-1"]',
+        "SM_FRAMEWORK_PARAMS": '{"sagemaker_mpi_enabled":true}',
+        "SM_INSTANCE_GROUPS": '["g"]',
+        "SM_IS_HETERO": "false",
+        "SM_LOG_LEVEL": "20",
+        "SM_MODULE_NAME": "src/entry",
+        "SM_USER_ENTRY_POINT": "src/entry.py",
+    }
+    assert {name: variables[name] for name in expected} == expected
     assert json.loads(variables["SM_USER_ARGS"]) == arguments
-    assert json.loads(variables["SM_CHANNELS"]) == ["my-data"]
-    assert variables["SM_MODULE_NAME"] == "entry"
+    assert json.loads(variables["SM_RESOURCE_CONFIG"])["hosts"] == ["algo-1"]
+    whole = json.loads(variables["SM_TRAINING_ENV"])
+    assert whole["hyperparameters"] == job.hyperparameters
+    assert whole["channel_input_dirs"] == {"my-data": str(tmp_path / "input/data/my-data")}
+
+
+def test_packages_that_are_not_there_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "requirements.txt"
+    path.write_text(
+        "# all\n-r other.txt\npytest>=1\n\nNo-Such.Package[x]==1 ; python_version>'3'\n"
+    )
+    assert missing_packages(path) == ("No-Such.Package",)
 
 
 @pytest.mark.parametrize(
@@ -199,14 +270,19 @@ def test_a_script_gets_what_sagemakers_toolkit_would_give_it(tmp_path: Path) -> 
         ("import os", False),
         ("def other(): ...", False),
         ("def train(", False),
+        ("import logging\nlogging.basicConfig()\ndef train(job, more=1): ...", True),
+        ("def train(): ...", False),
+        ("def train(model, data): ...", False),
+        ("def train(args): ...\ntrain(1)", False),
+        ("def train(args): ...\ndef main():\n    train(1)\nfor _ in range(3): main()", False),
+        ("def train(args): ...\ndef unused():\n    train(1)", True),
     ],
 )
 def test_an_entry_point_that_runs_by_itself_is_no_trainer(
     tmp_path: Path, source: str, *, is_trainer: bool
 ) -> None:
-    path = tmp_path / "entry.py"
-    path.write_text(source)
-    assert Script(path, tmp_path).is_trainer is is_trainer
+    (tmp_path / "entry.py").write_text(source)
+    assert Script("entry.py", tmp_path).is_trainer is is_trainer
 
 
 def test_metrics_are_found_across_pieces_of_a_log_and_counted() -> None:
@@ -216,6 +292,22 @@ def test_metrics_are_found_across_pieces_of_a_log_and_counted() -> None:
     for piece in ("step 1 lo", "ss=1.5;\rloss=2.5; loss=3.5;\n", "loss=4.5;"):
         metrics.feed(piece)
     assert metrics.report() == (("loss", 4, "4.5"), ("rmse", 0, ""))
+
+
+def test_a_metric_whose_group_has_no_part_in_it_is_not_found() -> None:
+    metrics = Metrics()
+    metrics.declare({"loss": r"loss=([0-9]+)|end"})
+    metrics.feed("loss=1\nend\n")
+    assert metrics.report() == (("loss", 1, "1"),)
+
+
+def test_a_metric_that_never_ends_is_given_up_and_the_others_are_found() -> None:
+    metrics = Metrics()
+    metrics.declare({"bad": r"(?:x+)+(y)", "loss": r"loss=([0-9]+)"})
+    metrics.feed(f"{'x' * 60}\nloss=1\n")
+    metrics.feed("loss=2\nxy\n")
+    assert metrics.report() == (("bad", 0, ""), ("loss", 2, "2"))
+    assert metrics.too_slow() == ("bad",)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from twinforge.sagemaker.local.endpoint import check_serving
+from twinforge.sagemaker.local.invoke import check_headers
 from twinforge.sagemaker.local.jsonpath import parse_path
 from twinforge.sagemaker.local.processing import Processing
 from twinforge.sagemaker.local.records import STRATEGIES
@@ -74,11 +75,13 @@ def check_transform(served: Serving, asked: Transform) -> None:
     """Refuse what CreateModel or CreateTransformJob would refuse.
 
     Raises:
-        UsageError: A filter is none that the service takes, or does not go with the rest.
+        UsageError: A filter or a content type is none that the service takes, or a filter does not
+            go with the rest.
         TwinforgeError: Names or values are not those that the service takes; all are named.
     """
     check_serving(served)
     asked.processing()
+    check_headers({"Content-Type": asked.content_type, "Accept": asked.accept})
     ours = transform_env(asked).keys()
     parameters: dict[str, object] = {
         "TransformJobName": served.name,

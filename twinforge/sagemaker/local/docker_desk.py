@@ -15,7 +15,12 @@ from urllib.parse import urlsplit
 
 import docker
 import requests
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import (
+    APIError,
+    DockerException,
+    NotFound,
+    create_api_error_from_http_exception,
+)
 from docker.types import DeviceRequest, Mount
 
 from twinforge.engine import door
@@ -44,6 +49,8 @@ __all__ = ["DockerDesk", "open_desk"]
 
 TIMEOUT_S = 120
 CHUNK_BYTES = 1 << 20
+LONGEST_LINE = 1 << 16
+"""What is longer is handed on in pieces, each as a line."""
 _NANO = 10**9
 _DOOR = ".door"
 """Ends the name of a container that lets requests in to another; no name of ours holds a full stop."""
@@ -188,13 +195,21 @@ class DockerDesk:
     @contextmanager
     def get(self, box: str, path: str) -> Iterator[Iterator[bytes] | None]:
         """Give a tar archive of a path of a container."""
+        api = self._client.api
+        url = f"{api.base_url}/v{api.api_version}/containers/{box}/archive"
         with _asking():
-            try:
-                chunks, _ = self._container(box).get_archive(path, chunk_size=CHUNK_BYTES)
-            except NotFound:
-                yield None
-                return
-            yield iter(chunks)
+            response = api.get(url, params={"path": path}, stream=True, timeout=TIMEOUT_S)
+            # docker-py keeps an answer open that is not read to its end, and until then the engine
+            # does nothing else with the container, not even remove it.
+            with response:
+                try:
+                    response.raise_for_status()
+                except requests.exceptions.HTTPError as error:
+                    if response.status_code != HTTPStatus.NOT_FOUND:
+                        raise create_api_error_from_http_exception(error) from error
+                    yield None
+                    return
+                yield response.iter_content(CHUNK_BYTES)
 
     def follow(self, box: str, on_line: Callable[[str], None]) -> None:
         """Hand on every line that a container prints."""
@@ -202,6 +217,8 @@ class DockerDesk:
         with suppress(DockerException, requests.exceptions.RequestException, OSError):
             for chunk in self._container(box).logs(stream=True, follow=True):
                 *lines, rest = (rest + chunk).split(b"\n")
+                if len(rest) > LONGEST_LINE:  # such as a progress bar, which has no line end
+                    lines, rest = [*lines, rest], b""
                 for line in lines:
                     on_line(_text(line))
         if rest:

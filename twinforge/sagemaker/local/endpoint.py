@@ -40,6 +40,7 @@ FILLING = ".filling"
 """Ends the name of a container that only brings files; no name of an endpoint holds a full stop."""
 _MODEL = "/opt/ml/model"
 NO_ANSWER = "no answer: "
+_OUT_OF_MEMORY = "the container needed more memory than its instance type has"
 _SILENT = (
     "'serve' has to listen at port 8080 of all addresses, 0.0.0.0, and not of 127.0.0.1 alone; and the "
     "engine has to publish ports here: not from inside a container, nor by a socket of another machine"
@@ -226,7 +227,9 @@ def _start(means: LocalMeans, asked: Serving, box: str) -> Hosted:
         lines = (f"  | {line}" for line in means.desk.last_lines(box, SHOWN_LINES))
         message = "\n".join([NO_PING, f"reason: {error.message}", *lines])
         is_silent = server.exit_status() is None and ping(url).startswith(NO_ANSWER)
-        raise DeployError(message, hint=_SILENT if is_silent else "") from error
+        ended = means.desk.look(box)
+        hint = _OUT_OF_MEMORY if ended is not None and ended.was_out_of_memory else ""
+        raise DeployError(message, hint=_SILENT if is_silent else hint) from error
     return Hosted(box, url, ping_s)
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+import socket
+import threading
+import time
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,9 +16,9 @@ from twinforge.errors import AwsRefusedError, DeployError, UsageError
 from twinforge.sagemaker.local.words import INVOCATION_TIMED_OUT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-__all__ = ["INVOKE_S", "LONGEST_BODY", "Reply", "invoke", "post"]
+__all__ = ["INVOKE_S", "LONGEST_BODY", "Reply", "check_headers", "invoke", "post"]
 
 INVOKE_S = 60.0
 CONNECT_S = 0.25
@@ -22,7 +26,7 @@ LONGEST_BODY = 25 << 20
 """Source: SageMaker developer guide, "Use your own inference code with hosting services"."""
 
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
-_LONGEST_ATTRIBUTES = 1024
+_LONGEST_HEADER = 1024
 _VISIBLE = re.compile(r"[\x20-\x7e]*")
 _SHOWN = 500
 
@@ -57,10 +61,8 @@ def invoke(
     if len(body) > LONGEST_BODY:
         message = f"the body has {len(body):,} bytes, an endpoint takes {LONGEST_BODY:,}"
         raise UsageError(message, hint="send less at a time, or use `twinforge local transform`")
-    if len(attributes) > _LONGEST_ATTRIBUTES or not _VISIBLE.fullmatch(attributes):
-        message = f"custom attributes are up to {_LONGEST_ATTRIBUTES} visible ASCII characters"
-        raise UsageError(message)
     headers = {"Content-Type": content_type, "Accept": accept, ATTRIBUTES: attributes}
+    check_headers(headers)
     try:
         reply = post(url, body, {k: v for k, v in headers.items() if v}, timeout_s=INVOKE_S)
     except httpx.ConnectTimeout as error:
@@ -83,22 +85,75 @@ def invoke(
     return reply
 
 
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Refuse what the service takes in no header.
+
+    Raises:
+        UsageError: One is too long, or not of visible ASCII characters.
+    """
+    for name, value in headers.items():
+        if len(value) > _LONGEST_HEADER or not _VISIBLE.fullmatch(value):
+            message = f"{name} is up to {_LONGEST_HEADER} visible ASCII characters"
+            raise UsageError(message)
+
+
 def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout_s: float) -> Reply:
     """Send a request to ``/invocations`` and return the answer, whatever its status is.
 
+    Args:
+        url: Where the container is reached.
+        body: What is sent.
+        headers: Of the request.
+        timeout_s: Within which the whole answer has to be there.
+
     Raises:
-        httpx.TransportError: There was none.
+        httpx.TransportError: It was not.
     """
     timeout = httpx.Timeout(timeout_s, connect=CONNECT_S)
+    end_s = time.monotonic() + timeout_s
     # The environment's proxies must not see requests to this machine.
-    with httpx.Client(base_url=url, trust_env=False, timeout=timeout) as client:
-        response = client.post("/invocations", content=body, headers=dict(headers))
+    with (
+        httpx.Client(base_url=url, trust_env=False, timeout=timeout) as client,
+        client.stream("POST", "/invocations", content=body, headers=dict(headers)) as response,
+        _cut_at(end_s, response),
+    ):
+        response.read()
     return Reply(
         response.status_code,
         response.content,
         response.headers.get("Content-Type", ""),
         response.headers.get(ATTRIBUTES, ""),
     )
+
+
+@contextmanager
+def _cut_at(end_s: float, response: httpx.Response) -> Iterator[None]:
+    """Let an answer that comes bit by bit take no longer than one that comes at once.
+
+    Raises:
+        httpx.ReadTimeout: It would.
+    """
+    stream = response.extensions.get("network_stream")
+    cut: list[bool] = []
+
+    def end() -> None:
+        cut.append(True)
+        if stream is not None:
+            with suppress(OSError):  # it has just come to its end
+                stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(max(0.0, end_s - time.monotonic()), end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except httpx.TransportError as error:
+        if cut:
+            message = "the answer was not complete in time"
+            raise httpx.ReadTimeout(message) from error
+        raise
+    finally:
+        timer.cancel()
 
 
 def _model_error(status: int, side: str, said: str) -> AwsRefusedError:

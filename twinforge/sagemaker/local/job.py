@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -20,11 +21,27 @@ from twinforge.sagemaker.training import LONGEST_RUNTIME_S
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ACCOUNT", "HOST", "LocalJob", "check_job", "config_pieces", "job_env", "parse_env"]
+__all__ = [
+    "ACCOUNT",
+    "CODE",
+    "HOST",
+    "LocalJob",
+    "check_job",
+    "config_pieces",
+    "job_env",
+    "parse_env",
+]
 
 HOST = "algo-1"
 ACCOUNT = "123456789012"
 """Stands in ARNs, which a program may take apart; it is the one that AWS uses in examples."""
+CODE = "ml/code"
+"""Where the code of script mode goes that is on this machine, below ``/opt``.
+
+Source: sagemaker 2.257.7, ``local/image.py``.
+"""
+_CODE_SETTING = "sagemaker_submit_directory"
+_FILE = "file://"
 _GROUP = "homogeneousCluster"
 _ROLE = f"arn:aws:iam::{ACCOUNT}:role/local"
 _VOLUME_GB = 30
@@ -59,6 +76,17 @@ class LocalJob:
     max_runtime_s: int = 86400
     is_isolated: bool = False
     region: str = "us-east-1"
+
+    @property
+    def code(self) -> str:
+        """The code of script mode where it is on this machine, else empty."""
+        text = self.hyperparameters.get(_CODE_SETTING, "")
+        try:
+            said = json.loads(text)  # so the SDK writes it
+        except ValueError:
+            said = text
+        is_here = isinstance(said, str) and said.startswith(_FILE)
+        return said.removeprefix(_FILE) if is_here else ""
 
 
 def check_job(job: LocalJob) -> None:
@@ -96,8 +124,14 @@ def check_job(job: LocalJob) -> None:
 
 def config_pieces(job: LocalJob) -> tuple[Piece, ...]:
     """Return the folders and configuration of ``/opt/ml``, as they lie below ``/opt``."""
+    hyperparameters = dict(job.hyperparameters)
+    if job.code:
+        name = PurePath(job.code).name
+        folder = f"/opt/{CODE}"
+        is_archive = name.endswith((".tar.gz", ".tgz"))
+        hyperparameters[_CODE_SETTING] = json.dumps(f"{folder}/{name}" if is_archive else folder)
     documents: dict[str, object] = {
-        "hyperparameters.json": dict(job.hyperparameters),
+        "hyperparameters.json": hyperparameters,
         "inputdataconfig.json": {name: _channel() for name in job.channels},
         "resourceconfig.json": _resources(job.instance),
     }
@@ -117,23 +151,28 @@ def job_env(job: LocalJob) -> dict[str, str]:
     return {**job.env, "TRAINING_JOB_NAME": job.name, "TRAINING_JOB_ARN": arn}
 
 
-def parse_env(texts: tuple[str, ...]) -> dict[str, str]:
-    """Parse ``NAME=value``.
+def parse_env(texts: tuple[str, ...], environ: Mapping[str, str]) -> dict[str, str]:
+    """Parse ``NAME=value``; ``NAME`` alone has its value from the environment.
+
+    Args:
+        texts: What was given.
+        environ: The caller's environment, so that a secret need not be written in a command.
 
     Raises:
-        UsageError: One is no such pair, or one is named twice. A value is never told: it may be a
-            secret.
+        UsageError: One is neither, or one is named twice. A value is never told: it may be a secret.
     """
     found: dict[str, str] = {}
-    for text in texts:
+    for number, text in enumerate(texts, 1):
         name, sign, value = text.partition("=")
-        if not sign or not name:
-            message = "a variable is given as NAME=value"
+        if not name or not (sign or name in environ):
+            message = (
+                f"variable {number} is neither NAME=value nor the name of one that is set here"
+            )
             raise UsageError(message)
         if name in found:
             message = f"the variable '{name}' is given twice"
             raise UsageError(message)
-        found[name] = value
+        found[name] = value if sign else environ[name]
     return found
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from twinforge.errors import TrainError
+from twinforge.errors import TrainError, TwinforgeError, UsageError
 from twinforge.sagemaker.local.files import pack
 from twinforge.sagemaker.local.sources import S3_SCHEME
 from twinforge.sagemaker.place import Place
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from twinforge.sagemaker.local.means import LocalMeans
 
 __all__ = ["LocalTrained", "Places", "Results"]
+
+_MODEL, _DATA = "model.tar.gz", "output.tar.gz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,21 +103,61 @@ class Places:
     log: Path
     checkpoints: str = ""
 
+    @property
+    def is_in_s3(self) -> bool:
+        """Whether the output is an S3 address."""
+        return self.output.startswith(S3_SCHEME)
+
+    @property
+    def reserve(self) -> Path:
+        """The folder that keeps what can't be written at its place: beside the log."""
+        return self.log.parent / "output"
+
+    def folder(self, job: str) -> Path:
+        """Return the folder of a job's archives."""
+        return Path(self.output) / job / "output"
+
+    def check(self, job: str) -> None:
+        """See that a folder takes what the job leaves, before hours are spent on it.
+
+        Raises:
+            UsageError: An earlier job of that name has left a model there, or nothing can be
+                written there.
+        """
+        if self.is_in_s3:
+            Place.parse(self.output)
+            return
+        if (self.folder(job) / _MODEL).exists():
+            message = f"a training job '{job}' has left its model in '{self.folder(job)}' already"
+            raise UsageError(message, hint="a name is used once: give another --name, or none")
+        try:
+            Path(self.output).mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.output):
+                pass
+        except OSError as error:
+            message = f"nothing can be written to '{self.output}': {error.strerror}"
+            raise UsageError(message, hint="give another --output") from error
+
 
 class Results:
     """The archives of a job, packed from its container and brought to where they belong."""
 
-    def __init__(self, means: LocalMeans, box: str, scratch: Path, job: str, output: str) -> None:
+    def __init__(
+        self, means: LocalMeans, box: str, scratch: Path, job: str, places: Places
+    ) -> None:
         self._means = means
         self._box = box
         self._scratch = scratch
         self._job = job
-        self._output = output
+        self._places = places
+        self._errors: list[TwinforgeError] = []
         self.notes: list[str] = []
 
     def keep_model(self) -> str:
         """Pack ``/opt/ml/model``; return where it went."""
-        found = self._pack("/opt/ml/model", "model.tar.gz")
+        found = self._packed("/opt/ml/model", _MODEL)
+        if found is None and not self._errors:
+            self.notes.append("the job has removed /opt/ml/model: there is no model")
         if found is None:
             return ""
         if found.strange:
@@ -121,39 +165,59 @@ class Results:
             self.notes.append(note)
         elif not found.files:
             self.notes.append("the job left no file in /opt/ml/model: the model is empty")
-        return self._bring(found, "model.tar.gz")
+        return self._brought(found, _MODEL)
 
     def keep_data(self) -> str:
         """Pack ``/opt/ml/output/data``; return where it went, or nothing where nothing is in it."""
-        found = self._pack("/opt/ml/output/data", "output.tar.gz")
-        if found is None or not (found.files or found.strange):
+        found = self._packed("/opt/ml/output/data", _DATA)
+        if found is None:
             return ""
-        return self._bring(found, "output.tar.gz")
+        if not (found.files or found.strange):
+            found.path.unlink()
+            return ""
+        return self._brought(found, _DATA)
 
-    def _pack(self, folder: str, name: str) -> Packed | None:
+    def refuse_unless_kept(self) -> None:
+        """Say of what was not kept where it belongs, where it is.
+
+        Raises:
+            TwinforgeError: Something was not.
+        """
+        if self._errors:
+            error = self._errors[0]
+            error.hint = "; ".join(dict.fromkeys(one.hint for one in self._errors if one.hint))
+            raise error
+
+    def _packed(self, folder: str, name: str) -> Packed | None:
+        """Pack a folder to where it belongs, or to a file that goes to S3 then."""
+        places = self._places
+        target = (self._scratch if places.is_in_s3 else places.folder(self._job)) / name
+        try:
+            return self._pack(folder, target)
+        except OSError as error:
+            other = places.reserve / name
+            if other == target:
+                raise
+            self._pack(folder, other)
+            message = f"'{target}' can't be written: {error.strerror}"
+            self._errors.append(TwinforgeError(message, hint=f"it was kept as {other}"))
+            return None
+
+    def _pack(self, folder: str, target: Path) -> Packed | None:
         with self._means.desk.get(self._box, folder) as chunks:
-            return pack(chunks, self._scratch / name) if chunks is not None else None
+            return pack(chunks, target) if chunks is not None else None
 
-    def _bring(self, found: Packed, name: str) -> str:
-        place = f"{self._job}/output/{name}"
-        if self._output.startswith(S3_SCHEME):
-            address = Place.parse(self._output).below(place)
+    def _brought(self, found: Packed, name: str) -> str:
+        if not self._places.is_in_s3:
+            return str(found.path)
+        address = Place.parse(self._places.output).below(f"{self._job}/output/{name}")
+        try:
             self._means.storage.upload(found.path, address, lambda _: None)
-            return str(address)
-        target = Path(self._output) / place
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _move(found.path, target)
-        return str(target)
-
-
-def _move(source: Path, target: Path) -> None:
-    """Move a file, also to another file system, where it appears whole."""
-    part = target.with_name(f".{target.name}.part")
-    try:
-        with source.open("rb") as reader, part.open("wb") as writer:
-            while chunk := reader.read(1 << 20):
-                writer.write(chunk)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
-    source.unlink()
+        except TwinforgeError as error:
+            kept = self._places.reserve / name
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(found.path, kept)
+            error.hint = "; ".join(filter(None, [f"it was kept as {kept}", error.hint]))
+            self._errors.append(error)
+            return ""
+        return str(address)

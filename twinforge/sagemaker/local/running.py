@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from twinforge.errors import UsageError
+from twinforge.errors import DeployError, UsageError
 from twinforge.events import State
 from twinforge.model.suggest import known_or_close
 from twinforge.sagemaker.local import train
 from twinforge.sagemaker.local.desk import KIND, LABEL, fact_of
 from twinforge.sagemaker.local.endpoint import FILLING, GRACE_S, ping
-from twinforge.sagemaker.local.means import stop_box
+from twinforge.sagemaker.local.means import SHOWN_LINES, stop_box
+from twinforge.sagemaker.local.runner import is_held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
     from twinforge.sagemaker.local.desk import Desk, Look
     from twinforge.sagemaker.local.means import LocalMeans
 
-__all__ = ["Entry", "find_endpoint", "list_running", "stop_running"]
+__all__ = ["Entry", "find_endpoint", "find_running", "list_running", "stop_running"]
 
 
 _LEFT_ALONE_S = 10.0
-"""How long whoever runs a job may take to pack its model, before nobody is taken to run it."""
+"""How long who runs a job may take to pack its model, where it can't be told whether anybody does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +78,53 @@ def find_endpoint(desk: Desk, name: str) -> Entry:
 
     Raises:
         UsageError: There is none that runs.
+        DeployError: Its container has ended, or has not started yet.
     """
-    found = [_entry(one, lambda _: "") for one in desk.find("endpoint")]
-    for entry in found:
-        if entry.name == name and entry.url:
+    looks = desk.find("endpoint")
+    found = [_entry(one, lambda _: "") for one in looks]
+    for entry, look in zip(found, looks, strict=True):
+        if entry.name == name and look.is_running and entry.url:
             return entry
+        if entry.name == name and not look.name.endswith(FILLING):
+            raise _not_serving(desk, entry, look)
     message = f"no endpoint '{name}' runs here{known_or_close(name, [one.name for one in found])}"
     raise UsageError(message, hint="start it with `twinforge local serve`")
+
+
+def find_running(desk: Desk, name: str) -> Entry:
+    """Return an endpoint, a job or a transform by its name; the newest of several.
+
+    Raises:
+        UsageError: There is none.
+    """
+    known = [one for one in desk.find() if not one.name.endswith(FILLING)]
+    entries = [_entry(one, lambda _: "") for one in known]
+    for entry in reversed(entries):
+        if entry.name == name:
+            return entry
+    raise _nothing_called(name, [one.name for one in entries])
+
+
+def _nothing_called(name: str, known: Sequence[str]) -> UsageError:
+    message = f"nothing called '{name}' runs here{known_or_close(name, sorted(set(known)))}"
+    return UsageError(message, hint="see `twinforge local list`")
+
+
+def _not_serving(desk: Desk, entry: Entry, look: Look) -> DeployError:
+    if not look.has_run:
+        return DeployError(f"the endpoint '{entry.name}' is {entry.status}: it does not serve yet")
+    lines = (f"  | {line}" for line in desk.last_lines(look.id, SHOWN_LINES))
+    why = f"the container of '{entry.name}' ended with status {look.exit_status}"
+    hint = "it needed more memory than it has; " if look.was_out_of_memory else ""
+    end = f"end it with `twinforge local stop {entry.name}`"
+    return DeployError("\n".join([why, *lines]), hint=f"{hint}{end}")
 
 
 def stop_running(means: LocalMeans, names: Sequence[str], *, dry_run: bool) -> tuple[Entry, ...]:
     """End what has these names, or all where none is given; return what was found.
 
-    An endpoint gets SIGTERM and 30 s, a training job SIGTERM and 120 s; whoever runs the job then
-    keeps its model, and where nobody does, nothing of it stays.
+    An endpoint gets SIGTERM and 30 s, a training job SIGTERM and 120 s. Whoever runs the job does
+    that, however long its model then takes to pack; where nobody does, nothing of it stays.
 
     Raises:
         UsageError: Nothing of a name runs; nothing is ended then.
@@ -100,8 +134,7 @@ def stop_running(means: LocalMeans, names: Sequence[str], *, dry_run: bool) -> t
     known = sorted({one.name for one in everything})
     for name in names:
         if name not in known:
-            message = f"nothing called '{name}' runs here{known_or_close(name, known)}"
-            raise UsageError(message, hint="see `twinforge local list`")
+            raise _nothing_called(name, known)
     chosen = tuple(one for one in everything if not names or one.name in names)
     for entry in () if dry_run else chosen:
         means.tell(entry.name, State.STARTED, "Stopping")
@@ -123,9 +156,18 @@ def _stop_job(means: LocalMeans, entry: Entry) -> None:
         return
     if not found.name.endswith(train.STOPPING):
         desk.rename(entry.box, f"{found.name}{train.STOPPING}")
+    lock = fact_of(found, train.RUNNER)
+    deadline = patience.clock() + train.GRACE_S + _LEFT_ALONE_S
+    while (found := desk.look(entry.box)) is not None and is_held(lock):
+        if found.is_running and patience.clock() > deadline:  # it does not do it
+            break
+        patience.sleep(patience.poll_s)
     stop_box(means, entry.box, train.GRACE_S)
     deadline = patience.clock() + _LEFT_ALONE_S
-    while desk.look(entry.box) is not None and patience.clock() < deadline:
+    while desk.look(entry.box) is not None:
+        held = is_held(lock)
+        if held is False or (held is None and patience.clock() >= deadline):
+            break
         patience.sleep(patience.poll_s)
     desk.remove(entry.box)
 

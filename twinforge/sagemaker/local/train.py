@@ -12,9 +12,10 @@ from twinforge.events import State
 from twinforge.sagemaker.local.checkpoints import Checkpoints, open_store
 from twinforge.sagemaker.local.desk import Mount, Spec, labels_of, name_of, new_volume
 from twinforge.sagemaker.local.files import Piece, reading, tar_chunks
-from twinforge.sagemaker.local.job import HOST, config_pieces, job_env
+from twinforge.sagemaker.local.job import CODE, HOST, config_pieces, job_env
 from twinforge.sagemaker.local.means import Log, stop_box
 from twinforge.sagemaker.local.results import LocalTrained, Results
+from twinforge.sagemaker.local.runner import holding
 from twinforge.sagemaker.local.sources import input_files
 from twinforge.sagemaker.local.words import Ending, judge_ending, refused_start
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from twinforge.sagemaker.local.results import Places
     from twinforge.sagemaker.local.words import StopCause
 
-__all__ = ["GRACE_S", "STOPPING", "run_job"]
+__all__ = ["GRACE_S", "RUNNER", "STOPPING", "run_job"]
 
 GRACE_S = 120.0
 """Source: SageMaker developer guide, "How SageMaker runs your training image"."""
@@ -37,6 +38,8 @@ STOPPING = ".stopping"
 
 No name of a job can hold a full stop.
 """
+RUNNER = "runner"
+"""The fact of a container that names the lock which whoever runs the job holds."""
 
 _OPT_ML = "/opt/ml"
 _FAILURE = "/opt/ml/output/failure"
@@ -57,18 +60,19 @@ def run_job(means: LocalMeans, job: LocalJob, limits: Limits, places: Places) ->
         How it ended; that it failed is no exception.
 
     Raises:
-        UsageError: There is a job of that name, or its data is not there.
-        TwinforgeError: The engine says no.
+        UsageError: There is or was a job of that name, or its data is not there.
+        TwinforgeError: The engine says no, or what the job leaves can't be written where it belongs;
+            it is kept beside the log then.
         AwsError: S3 could not be used.
     """
+    places.check(job.name)
     means.tell(job.name, State.STARTED, "Starting")
     with tempfile.TemporaryDirectory(prefix="twinforge-") as scratch:
         run = _Run(means, job, limits, Path(scratch), places.log)
         with run.made(places.checkpoints):
-            run.download()
-            ending = run.train()
+            ending = run.download() or run.train()
             means.tell(job.name, State.NOTE, "Uploading")
-            trained = run.upload(ending, places.output)
+            trained = run.upload(ending, places)
     state = State.DONE if ending.status == "Completed" else State.FAILED
     means.tell(job.name, state, " ".join(filter(None, [ending.phase, ending.reason])))
     return trained
@@ -85,6 +89,7 @@ class _Run:
         self._job = job
         self._limits = limits
         self._scratch = scratch
+        self._lock = scratch / "lock"
         self._log_path = log
         self._log = Log(means, job.name, log)
         self._box = ""
@@ -92,6 +97,8 @@ class _Run:
         self._next_sync = 0.0
         self._exit_status = -1
         self._seconds = 0.0
+        self._has_started = False
+        self._out_of_step = ""
         self._notes: list[str] = []
 
     @contextmanager
@@ -114,6 +121,7 @@ class _Run:
                 recipe=job.recipe,
                 variant=job.variant,
                 instance=job.instance,
+                runner=str(self._lock),
             ),
             env=job_env(job),
             hostname=HOST,
@@ -126,23 +134,33 @@ class _Run:
         if self._desk.find("training", job.name):  # also one that stops, under another name
             message = f"the engine has the training job '{job.name}' already"
             raise UsageError(message, hint="give another --name, or see `twinforge local list`")
-        self._box = self._desk.create(spec)
-        try:
-            yield
-        finally:
-            self._desk.remove(self._box)
+        with holding(self._lock):
+            self._box = self._desk.create(spec)
+            try:
+                yield
+            finally:
+                self._desk.remove(self._box)
 
-    def download(self) -> None:
-        """Bring configuration, checkpoints and the data of all channels into the container."""
+    def download(self) -> Ending | None:
+        """Bring configuration, checkpoints and the data of all channels into the container.
+
+        Returns:
+            How the job ended, where it was stopped meanwhile, else None.
+        """
         self._means.tell(self._job.name, State.NOTE, "Downloading")
         restored = self._checkpoints.pieces() if self._checkpoints else iter(())
         pieces = (*config_pieces(self._job), *restored)
         self._desk.put(self._box, "/opt", tar_chunks(pieces))
-        for channel, source in self._job.channels.items():
+        folders = {f"ml/input/data/{name}": source for name, source in self._job.channels.items()}
+        if self._job.code:
+            folders[CODE] = self._job.code
+        for folder, source in folders.items():
             with input_files(self._means.storage, source, listener=self._means.listener) as files:
-                folder = f"ml/input/data/{channel}"
                 found = (Piece(f"{folder}/{name}", path) for name, path in files)
                 self._desk.put(self._box, "/opt", tar_chunks((Piece(folder, None), *found)))
+            if self._was_asked_to_stop():
+                break
+        return judge_ending(0, "", stopped="asked") if self._was_asked_to_stop() else None
 
     def train(self) -> Ending:
         """Start ``train``, watch it, and return how it ended."""
@@ -150,6 +168,7 @@ class _Run:
         words = self._desk.start(self._box)
         if words:
             return refused_start(words)
+        self._has_started = True
         started = clock()
         self._next_sync = started + _SYNC_S
         self._means.tell(self._job.name, State.NOTE, "Training")
@@ -167,13 +186,16 @@ class _Run:
         self._exit_status = found.exit_status
         if found.was_out_of_memory:
             self._notes.append(_OUT_OF_MEMORY)
+        if self._out_of_step:
+            self._notes.append(self._out_of_step)
         return judge_ending(found.exit_status, self._failure(), stopped=stopped)
 
-    def upload(self, ending: Ending, output: str) -> LocalTrained:
+    def upload(self, ending: Ending, places: Places) -> LocalTrained:
         """Pack what the job left, and bring it to where it belongs."""
-        results = Results(self._means, self._box, self._scratch, self._job.name, output)
-        model = results.keep_model() if ending.has_model else ""
+        results = Results(self._means, self._box, self._scratch, self._job.name, places)
+        model = results.keep_model() if ending.has_model and self._has_started else ""
         data = results.keep_data()
+        results.refuse_unless_kept()
         return LocalTrained(
             name=self._job.name,
             status=ending.status,
@@ -209,10 +231,24 @@ class _Run:
             self._next_sync = self._means.patience.clock() + _SYNC_S
 
     def _sync(self) -> None:
-        if self._checkpoints is not None:
+        """Keep checkpoints in step; where that fails, the job goes on and it is tried again."""
+        if self._checkpoints is None:
+            return
+        before, self._out_of_step = self._out_of_step, ""
+        try:
             changed = self._checkpoints.sync(self._desk, self._box)
+        except (TwinforgeError, OSError) as error:
+            said = error.message if isinstance(error, TwinforgeError) else error.strerror or ""
+            self._out_of_step = f"the checkpoints are not all kept: {said}"
+            if self._out_of_step != before:
+                self._means.tell(self._job.name, State.NOTE, self._out_of_step)
+        else:
             if changed:
                 self._means.tell(self._job.name, State.NOTE, f"checkpoints: {changed} files synced")
+
+    def _was_asked_to_stop(self) -> bool:
+        found = self._desk.look(self._box)
+        return found is not None and _was_asked_to_stop(found)
 
     def _failure(self) -> str:
         with self._desk.get(self._box, _FAILURE) as chunks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from twinforge.sagemaker.place import Place
 
 if TYPE_CHECKING:
     from twinforge.sagemaker.local.batch import Transform
+    from twinforge.sagemaker.local.desk import Look
     from twinforge.sagemaker.local.endpoint import Hosted, Serving
     from twinforge.sagemaker.local.limits import Limits
     from twinforge.sagemaker.local.means import LocalMeans
@@ -110,6 +112,7 @@ def run_transform(
         means.tell(served.name, State.NOTE, _END_NOTE)
     with (
         input_files(means.storage, asked.source, listener=means.listener) as files,
+        ExitStack() as workers,  # ended last: their requests end with the container
         serving(means, served, limits, keep=False) as hosted,
     ):
         batching = decide(
@@ -120,9 +123,10 @@ def run_transform(
         )
         means.tell(served.name, State.NOTE, batching.told)
         job = _Job(means, served.name, asked, batching, hosted.url)
-        with ThreadPoolExecutor(batching.at_once) as pool:
-            for name, path in files:
-                job.transform(name, path, pool)
+        pool = workers.enter_context(ThreadPoolExecutor(batching.at_once))
+        for name, path in files:
+            job.transform(name, path, pool)
+        job.look_at_container(means.desk.look(hosted.box))
         done = job.ended(log_of(means, hosted))
     state = State.DONE if done.status == "Completed" else State.FAILED
     means.tell(served.name, state, done.reason or f"{len(done.outputs)} files")
@@ -170,6 +174,12 @@ class _Job:
             pairs = list(zip(answers, counts, strict=True))
             answers = processing.written(whole, pairs, asked.content_type)
         return assemble(answers, assembly=asked.assembly), len(payloads)
+
+    def look_at_container(self, found: Look | None) -> None:
+        """Say how the container ended, if it did before it was told to."""
+        if found is not None and not found.is_running:
+            why = ", since it needed more memory than it has" if found.was_out_of_memory else ""
+            self._messages.append(f"the container ended with status {found.exit_status}{why}")
 
     def ended(self, last_lines: tuple[str, ...]) -> Transformed:
         """Return how it ended."""

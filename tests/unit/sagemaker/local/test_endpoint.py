@@ -159,6 +159,20 @@ def test_serve_that_ends_at_once_is_told_with_its_last_lines(table: Table, asked
     assert table.desk.volumes == {}
 
 
+def test_serve_that_needs_too_much_memory_to_begin_is_told_so(table: Table, asked: Serving) -> None:
+    def program(box: Box, _: float) -> int:
+        box.was_out_of_memory = True
+        return 137
+
+    table.desk.program = program
+    with (
+        pytest.raises(DeployError, match="'serve' ended with status 137") as caught,
+        serving(table.means, asked, LIMITS, keep=True),
+    ):
+        pass
+    assert caught.value.hint == "the container needed more memory than its instance type has"
+
+
 def test_a_tarball_is_unpacked_for_the_container(
     table: Table, asked: Serving, tmp_path: Path
 ) -> None:

@@ -93,7 +93,8 @@ def test_an_answer_of_more_than_25_mib_is_refused(monkeypatch: pytest.MonkeyPatc
         invoke(URL, b"", content_type="text/csv")
 
 
-@pytest.mark.parametrize("attributes", ["x" * 1025, "two\nlines", "grün"])
-def test_custom_attributes_are_what_the_service_takes(attributes: str) -> None:
-    with pytest.raises(UsageError, match="custom attributes"):
-        invoke(URL, b"", content_type="text/csv", attributes=attributes)
+@pytest.mark.parametrize("value", ["x" * 1025, "two\nlines", "grün"])
+@pytest.mark.parametrize("name", ["content_type", "accept", "attributes"])
+def test_headers_are_what_the_service_takes(name: str, value: str) -> None:
+    with pytest.raises(UsageError, match="is up to 1024 visible ASCII characters"):
+        invoke(URL, b"", **{"content_type": "text/csv", name: value})

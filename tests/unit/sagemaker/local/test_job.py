@@ -57,6 +57,26 @@ def test_a_job_finds_the_documents_of_the_service() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "code", "told"),
+    [
+        ("file://src", "src", '"/opt/ml/code"'),
+        ('"file:///a/src"', "/a/src", '"/opt/ml/code"'),
+        ("file:///a/b.tar.gz", "/a/b.tar.gz", '"/opt/ml/code/b.tar.gz"'),
+        ("s3://bucket/src", "", "s3://bucket/src"),
+        ("/opt/ml/input/data/code", "", "/opt/ml/input/data/code"),
+        ("[1]", "", "[1]"),
+    ],
+)
+def test_code_of_this_machine_is_in_the_container_where_sagemakers_sdk_puts_it(
+    text: str, code: str, told: str
+) -> None:
+    job = replace(JOB, hyperparameters={"sagemaker_submit_directory": text})
+    assert job.code == code
+    found = documents(job)["ml/input/config/hyperparameters.json"]
+    assert found == {"sagemaker_submit_directory": told}
+
+
 def test_the_folders_of_a_job_are_there_though_empty() -> None:
     folders = {piece.name for piece in config_pieces(JOB) if piece.source is None}
     assert folders == {
@@ -104,16 +124,20 @@ def test_a_job_runs_a_second_at_least_and_28_days_at_most(seconds: int) -> None:
 
 
 def test_variables_are_pairs_whose_value_may_hold_anything() -> None:
-    assert parse_env(("A=1", "B=x=y", "C=")) == {"A": "1", "B": "x=y", "C": ""}
+    assert parse_env(("A=1", "B=x=y", "C="), {}) == {"A": "1", "B": "x=y", "C": ""}
+
+
+def test_a_variable_without_a_value_has_that_of_the_caller() -> None:
+    assert parse_env(("TOKEN", "A=1"), {"TOKEN": "x", "A": "2"}) == {"TOKEN": "x", "A": "1"}
 
 
 @pytest.mark.parametrize("text", ["hunter2", "=hunter2"])
 def test_a_variable_that_is_no_pair_is_not_repeated(text: str) -> None:
     with pytest.raises(UsageError) as caught:
-        parse_env((text,))
+        parse_env((text,), {})
     assert "hunter2" not in caught.value.message + caught.value.hint
 
 
 def test_a_variable_is_given_once() -> None:
     with pytest.raises(UsageError, match="the variable 'A' is given twice"):
-        parse_env(("A=1", "A=2"))
+        parse_env(("A=1", "A=2"), {})

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,13 @@ from twinforge.errors import DeployError, UsageError
 from twinforge.events import State
 from twinforge.sagemaker.local.desk import Mount, Spec, labels_of, name_of
 from twinforge.sagemaker.local.endpoint import Hosted
-from twinforge.sagemaker.local.running import find_endpoint, list_running, stop_running
+from twinforge.sagemaker.local.runner import holding, is_held
+from twinforge.sagemaker.local.running import (
+    find_endpoint,
+    find_running,
+    list_running,
+    stop_running,
+)
 from twinforge.sagemaker.local.watch import watch
 
 if TYPE_CHECKING:
@@ -25,13 +32,14 @@ def serves(box: Box, _: float) -> int | None:
     return 0 if box.was_told_to_end else None
 
 
-def add(table: Table, kind: Kind, name: str, *, start: bool = True) -> str:
+def add(table: Table, kind: Kind, name: str, *, start: bool = True, runner: str = "") -> str:
     container = name_of(kind, name)
+    facts = {"recipe": "words", "variant": "cpu", "instance": "ml.m5.large", "runner": runner}
     spec = Spec(
         name=container,
         image="i",
         command=("serve",),
-        labels=labels_of(kind, name, recipe="words", variant="cpu", instance="ml.m5.large"),
+        labels=labels_of(kind, name, **facts),
         mounts=(Mount(f"{container}-volume", "/opt/ml"),),
         port=0 if kind == "training" else 8080,
     )
@@ -67,6 +75,33 @@ def test_an_endpoint_is_found_by_its_name() -> None:
     assert find_endpoint(table.desk, "words").url == table.desk.url
     with pytest.raises(UsageError, match="no endpoint 'wrods' runs here; did you mean 'words'"):
         find_endpoint(table.desk, "wrods")
+
+
+def test_an_endpoint_that_has_ended_says_how() -> None:
+    table = make_table(serves)
+    box = table.desk.boxes[add(table, "endpoint", "words")]
+    box.printed = ["no licence"]
+    box.exit_status, box.was_out_of_memory = 137, True
+    with pytest.raises(DeployError, match=r"ended with status 137\n  \| no licence") as caught:
+        find_endpoint(table.desk, "words")
+    assert caught.value.hint.startswith("it needed more memory than it has; end it with")
+
+
+def test_an_endpoint_that_is_being_made_does_not_serve_yet() -> None:
+    table = make_table(serves)
+    add(table, "endpoint", "words", start=False)
+    with pytest.raises(DeployError, match="'words' is Creating: it does not serve yet"):
+        find_endpoint(table.desk, "words")
+
+
+def test_what_runs_is_found_by_its_name() -> None:
+    table = make_table(serves)
+    box = add(table, "training", "words-1")
+    assert find_running(table.desk, "words-1").box == box
+    with pytest.raises(
+        UsageError, match="nothing called 'words-2' runs here; did you mean 'words-1'"
+    ):
+        find_running(table.desk, "words-2")
 
 
 def test_a_training_job_is_no_endpoint() -> None:
@@ -137,6 +172,61 @@ def test_a_job_is_told_to_stop_and_left_to_who_runs_it() -> None:
     assert named[-1] == "twinforge-training-words-1.stopping"
     assert len(ended_at) == 3
     assert table.desk.removed == ["twinforge-training-words-1.stopping"]
+
+
+def test_a_job_that_somebody_runs_is_ended_by_them_however_long_they_pack(tmp_path: Path) -> None:
+    table = make_table(serves)
+    lock = tmp_path / "lock"
+    box = table.desk.boxes[add(table, "training", "words-1", runner=str(lock))]
+    sleep = table.clock.sleep
+
+    def runner(seconds: float) -> None:
+        sleep(seconds)
+        if box.name.endswith(".stopping") and not box.signals:
+            table.desk.signal(box.id, "SIGTERM")
+        if table.clock.now() > 1600:  # ten minutes of packing
+            held.close()
+            table.desk.remove(box.id)
+
+    table.clock.sleep = runner  # type: ignore[method-assign] # somebody else's turn
+    with ExitStack() as held:
+        held.enter_context(holding(lock))
+        stop_running(table.means, ["words-1"], dry_run=False)
+    assert [name for _, name in box.signals] == ["SIGTERM"]
+    assert table.clock.now() > 1600
+
+
+def test_a_job_whose_runner_does_nothing_is_ended_all_the_same(tmp_path: Path) -> None:
+    table = make_table(serves)
+    lock = tmp_path / "lock"
+    box = table.desk.boxes[add(table, "training", "words-1", runner=str(lock))]
+    sleep = table.clock.sleep
+
+    def runner_awakes(seconds: float) -> None:
+        sleep(seconds)
+        if table.clock.now() > 1600:
+            table.desk.remove(box.id)
+
+    table.clock.sleep = runner_awakes  # type: ignore[method-assign] # somebody else's turn
+    with holding(lock):
+        stop_running(table.means, ["words-1"], dry_run=False)
+    ((at, name),) = box.signals
+    assert name == "SIGTERM"
+    assert at - 1000 == pytest.approx(130, abs=2)
+
+
+def test_a_job_whose_runner_has_died_goes_at_once(tmp_path: Path) -> None:
+    table = make_table(serves)
+    lock = tmp_path / "lock"
+    with holding(lock):
+        assert is_held(str(lock)) is True
+    assert is_held(str(lock)) is False
+    assert is_held(str(tmp_path / "other")) is None
+    box = table.desk.boxes[add(table, "training", "words-1", runner=str(lock))]
+    stop_running(table.means, ["words-1"], dry_run=False)
+    assert [name for _, name in box.signals] == ["SIGTERM"]
+    assert table.desk.boxes == {}
+    assert table.clock.now() < 1002
 
 
 def test_a_job_that_nobody_runs_any_more_goes_all_the_same() -> None:

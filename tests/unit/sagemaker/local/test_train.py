@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fakes.desk import Box, Table, make_table
-from twinforge.errors import TrainError, UsageError
+from twinforge.errors import AwsError, TrainError, TwinforgeError, UsageError
 from twinforge.sagemaker.local.job import LocalJob
 from twinforge.sagemaker.local.limits import Limits
 from twinforge.sagemaker.local.results import Places
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from twinforge.sagemaker.local.results import LocalTrained
+    from twinforge.sagemaker.place import Place
 
 JOB = LocalJob(
     name="words-1",
@@ -188,6 +189,32 @@ def test_checkpoints_are_kept_while_it_runs_and_when_it_has_ended(tmp_path: Path
     assert sorted(path.name for path in kept.iterdir()) == ["1.pt", "2.pt"]
 
 
+@pytest.mark.parametrize("fails_until", [2000.0, 1008.0], ids=["always", "once"])
+def test_checkpoints_that_can_not_be_kept_end_no_job_and_are_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails_until: float
+) -> None:
+    def program(box: Box, seconds: float) -> int | None:
+        box.files["/opt/ml/checkpoints/1.pt"] = b"one"
+        return learns(box, seconds - 20)
+
+    table = make_table(program)
+    upload = table.storage.upload
+
+    def fails(path: Path, place: Place, moved: Callable[[int], None]) -> None:
+        if table.clock.now() < fails_until:
+            message = "PutObject: throttled"
+            raise AwsError(message)
+        upload(path, place, moved)
+
+    monkeypatch.setattr(table.storage, "upload", fails)
+    done = run(table, tmp_path, checkpoints="s3://bucket/kept")
+    said = "the checkpoints are not all kept: PutObject: throttled"
+    assert done.status == "Completed"
+    assert done.notes == ((said,) if fails_until > 1500 else ())
+    assert [event.text for event in table.events].count(said) == 1
+    assert ("bucket/kept/1.pt" in table.storage.objects) is (fails_until < 1500)
+
+
 def test_a_job_begins_again_with_its_checkpoints(tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept/1.pt").write_text("one")
@@ -227,6 +254,107 @@ def test_data_and_model_can_be_in_s3(tmp_path: Path) -> None:
     assert seen["/opt/ml/input/data/training/rows.csv"] == b"1,2\n"
     assert done.model == "s3://bucket/models/words-1/output/model.tar.gz"
     assert "bucket/models/words-1/output/model.tar.gz" in table.storage.objects
+
+
+def test_a_model_that_can_not_be_uploaded_is_kept_beside_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        message = "PutObject: no"
+        raise AwsError(message, hint="log in")
+
+    def program(box: Box, _: float) -> int:
+        box.files["/opt/ml/model/m"] = b"m"
+        box.files["/opt/ml/output/data/d"] = b"d"
+        return 0
+
+    table = make_table(program)
+    monkeypatch.setattr(table.storage, "upload", refuse)
+    places = Places("s3://bucket/models", tmp_path / "state/train.log")
+    with pytest.raises(AwsError, match="PutObject: no") as caught:
+        run_job(table.means, JOB, LIMITS, places)
+    kept = tmp_path / "state/output"
+    assert caught.value.hint == (
+        f"it was kept as {kept / 'model.tar.gz'}; log in; "
+        f"it was kept as {kept / 'output.tar.gz'}; log in"
+    )
+    assert names_in(str(kept / "model.tar.gz")) == ["m"]
+    assert names_in(str(kept / "output.tar.gz")) == ["d"]
+    assert table.desk.boxes == {}
+
+
+def test_a_model_that_can_not_be_written_at_its_place_is_kept_beside_the_log(
+    tmp_path: Path,
+) -> None:
+    def program(box: Box, seconds: float) -> int:
+        (tmp_path / "out/words-1").write_text("in the way")
+        return learns(box, seconds + 10) or 0
+
+    table = make_table(program)
+    places = Places(str(tmp_path / "out"), tmp_path / "state/train.log")
+    with pytest.raises(TwinforgeError, match=r"words-1/output/model.tar.gz' can't be written") as e:
+        run_job(table.means, JOB, LIMITS, places)
+    kept = tmp_path / "state/output/model.tar.gz"
+    assert e.value.hint.startswith(f"it was kept as {kept}")
+    assert names_in(str(kept)) == ["learned.json"]
+
+
+def test_a_folder_that_takes_nothing_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    table = make_table(learns)
+    for output in (tmp_path / "file", tmp_path / "file/below"):
+        with pytest.raises(UsageError, match=r"nothing can be written to '.*': (File|Not)"):
+            run_job(table.means, JOB, LIMITS, Places(str(output), tmp_path / "train.log"))
+    assert table.desk.made == []
+
+
+def test_the_name_of_a_job_that_has_left_a_model_is_not_used_again(tmp_path: Path) -> None:
+    table = make_table(lambda *_: 1)
+    assert run(table, tmp_path).status == "Failed"  # and leaves none
+    table = make_table(learns)
+    kept = run(table, tmp_path).model
+    with pytest.raises(UsageError, match=r"has left its model in .* already"):
+        run(table, tmp_path)
+    assert names_in(kept) == ["learned.json"]
+
+
+def test_a_job_that_is_stopped_while_its_data_comes_never_starts(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/rows.csv").write_text("1,2\n")
+    table = make_table(learns)
+
+    def stop(box: Box) -> None:
+        if "/opt/ml/input/data/first/rows.csv" in box.files:
+            box.name = f"{CONTAINER}.stopping"
+
+    table.desk.on_put = stop
+    channels = dict.fromkeys(("first", "second"), str(tmp_path / "data"))
+    done = run(table, tmp_path, replace(JOB, channels=channels))
+    assert (done.status, done.phase, done.exit_status) == ("Stopped", "Stopped", -1)
+    assert (done.model, done.notes) == ("", ())
+    assert phases(table) == ["Starting", "Downloading", "Uploading"]
+
+
+def test_a_job_that_removes_its_model_folder_has_no_model_and_that_is_said(tmp_path: Path) -> None:
+    table = make_table(lambda *_: 0)
+    table.desk.on_put = lambda box: box.folders.discard("/opt/ml/model")
+    done = run(table, tmp_path)
+    assert (done.status, done.model) == ("Completed", "")
+    assert done.notes == ("the job has removed /opt/ml/model: there is no model",)
+
+
+def test_code_of_this_machine_comes_with_the_job(tmp_path: Path) -> None:
+    (tmp_path / "src/deep").mkdir(parents=True)
+    (tmp_path / "src/deep/entry.py").write_text("pass")
+    table = make_table(learns)
+    seen: dict[str, bytes] = {}
+    table.desk.on_put = lambda box: seen.update(box.files)
+    run(
+        table,
+        tmp_path,
+        replace(JOB, hyperparameters={"sagemaker_submit_directory": f"file://{tmp_path}/src"}),
+    )
+    assert seen["/opt/ml/code/deep/entry.py"] == b"pass"
 
 
 def test_a_name_that_is_taken_is_refused_and_the_other_job_goes_on(tmp_path: Path) -> None:

@@ -167,6 +167,7 @@ def test_answers_that_fit_no_records_fail_the_file(
     [
         ({"input_filter": "$[" + ",".join(["1"] * 40) + "]"}, "82 characters, at most 63"),
         ({"input_filter": "$[1:"}, "not understood"),
+        ({"content_type": "text/grün"}, "visible ASCII characters"),
         ({"split": "Recordio"}, "none of SplitType"),
         ({"source": "x", "env": {f"N{n}": "" for n in range(17)}}, "at most 16"),
     ],
