@@ -103,6 +103,7 @@ def render_files(
         "source": recipe.place.path,
         "variant": variant,
         "base": base_name(variant, base),
+        "is_image": not isinstance(variant.base.source, Bootstrap),
         "base_has_python": _has_python(variant, base),
         "stages": stages,
         "apt": lock.apt,

@@ -68,6 +68,16 @@ def test_an_image_has_neither_command_nor_entrypoint_nor_user(
     assert {"CMD", "ENTRYPOINT", "USER", "ARG", "SHELL", "ONBUILD"}.isdisjoint(names)
 
 
+def test_what_an_image_of_a_registry_starts_by_itself_is_taken_away(
+    render: Callable[..., Make],
+    read_dockerfile: Callable[[str], Split],
+    make_variant: Callable[..., Variant],
+) -> None:
+    dockerfile = render(variant=make_variant(base=image_base("ubuntu:22.04")))["Dockerfile"]
+    assert [name for name, _ in read_dockerfile(dockerfile)][:3] == ["FROM", "ENTRYPOINT", "FROM"]
+    assert ("ENTRYPOINT", "[]") in read_dockerfile(dockerfile)
+
+
 def test_every_copy_is_linked_so_that_layers_do_not_depend_on_the_base(
     render: Callable[..., Make],
     read_dockerfile: Callable[[str], Split],
