@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,7 +23,6 @@ from twinforge.sagemaker.place import Place
 
 if TYPE_CHECKING:
     from twinforge.sagemaker.local.batch import Transform
-    from twinforge.sagemaker.local.desk import Look
     from twinforge.sagemaker.local.endpoint import Hosted, Serving
     from twinforge.sagemaker.local.limits import Limits
     from twinforge.sagemaker.local.means import LocalMeans
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["Transformed", "run_transform"]
 
 _PARAMETERS_S = 2.0
+_END_S = 5.0
+"""How long the engine may take to tell that a container ended whose connection broke."""
+_LOOK_S = 0.1
 _END_NOTE = (
     "the end of a range such as [1:5] is not part of it, as in JSONPath; SageMaker's guide says that "
     "it is: see there before you rely on it"
@@ -126,7 +129,7 @@ def run_transform(
         pool = workers.enter_context(ThreadPoolExecutor(batching.at_once))
         for name, path in files:
             job.transform(name, path, pool)
-        job.look_at_container(means.desk.look(hosted.box))
+        job.look_at_container(hosted.box)
         done = job.ended(log_of(means, hosted))
     state = State.DONE if done.status == "Completed" else State.FAILED
     means.tell(served.name, state, done.reason or f"{len(done.outputs)} files")
@@ -148,6 +151,7 @@ class _Job:
         self._outputs: list[str] = []
         self._messages = [batching.told]
         self._kinds: set[str] = set()
+        self._lost = False
         self._requests = 0
 
     def transform(self, name: str, path: Path, pool: ThreadPoolExecutor) -> None:
@@ -175,9 +179,17 @@ class _Job:
             answers = processing.written(whole, pairs, asked.content_type)
         return assemble(answers, assembly=asked.assembly), len(payloads)
 
-    def look_at_container(self, found: Look | None) -> None:
-        """Say how the container ended, if it did before it was told to."""
-        if found is not None and not found.is_running:
+    def look_at_container(self, box: str) -> None:
+        """Say how the container ended, if it did before it was told to.
+
+        A connection breaks before the engine knows that the container ended.
+        """
+        end_s = time.monotonic() + (_END_S if self._lost else 0.0)
+        while (found := self._means.desk.look(box)) is not None and found.is_running:
+            if time.monotonic() >= end_s:
+                return
+            time.sleep(_LOOK_S)
+        if found is not None:
             why = ", since it needed more memory than it has" if found.was_out_of_memory else ""
             self._messages.append(f"the container ended with status {found.exit_status}{why}")
 
@@ -209,6 +221,7 @@ class _Job:
             try:
                 reply = post(self._url, payload, named, timeout_s=self._asked.timeout_s)
             except httpx.TransportError as error:
+                self._lost = not isinstance(error, httpx.TimeoutException)
                 said = f"Unable to get response from algorithm: {error}"
                 failed = _FileFailedError("AlgorithmError", (said,))
                 continue
