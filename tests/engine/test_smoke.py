@@ -351,7 +351,7 @@ def test_a_smoke_that_is_cancelled_ends_and_does_not_pass(forge: Forge) -> None:
     train = TRAIN.replace('print("learned"', 'import time; time.sleep(600); print("learned"')
     image = forge.build(train=train)
     cancelled = threading.Event()
-    timer = threading.Timer(2.0, cancelled.set)
+    timer = threading.Timer(8.0, cancelled.set)  # long after its start on a busy machine
     timer.start()
     report = forge.smoke(image, cancelled=cancelled)
     timer.join()
