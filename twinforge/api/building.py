@@ -179,6 +179,8 @@ def build(
     if not current.todo:
         return current, ()
     driver = builder.driver()
+    bases = _make_bases(inputs, current, driver)
+    current = _plan(inputs, options)
     jobs = options.jobs
     first = builder
     if driver == "docker" and len(current.todo) > 1:
@@ -188,8 +190,6 @@ def build(
             builder = replace(builder, turn=threading.Lock())
             # where all start at once, the first has its turn from the start: one call as well
             first = replace(builder, leads=len(current.todo) <= jobs)
-    bases = _make_bases(inputs, current, driver)
-    current = _plan(inputs, options)
     contexts = {
         base_name(node.variant, None): bases[node.variant.base.name].context(driver)
         for node in current.todo
