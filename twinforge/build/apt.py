@@ -146,10 +146,12 @@ def parse_installed(output: str) -> tuple[Deb, ...]:
         key, path = _stem(match["file"]), _below(match["uri"], roots)
         # of two architectures nobody can say which is which
         files[key] = (path, match["sha256"]) if path and key not in files else ()
-    return tuple(
+    debs = (
         Deb(name, version, *files.get((name.partition(":")[0], version), ()))
         for name, version in sorted(pins.items())
     )
+    # an archive that calls its files otherwise is asked by its index
+    return tuple(deb if deb.is_its_file else Deb(deb.name, deb.version) for deb in debs)
 
 
 def _below(uri: str, roots: Sequence[str]) -> str:

@@ -9,7 +9,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    ValidationError,
+)
 
 from twinforge.errors import TwinforgeError
 from twinforge.lock.locked import BaseLock, Deb, RecipeLock, VariantLock, Wheel
@@ -71,10 +79,21 @@ class _DebEntry(_Strict):
     sha256: _Sha256
 
 
+def _apt_tag(value: object) -> str:
+    return "version" if isinstance(value, str) else "file"
+
+
+_AptEntry = Annotated[
+    Annotated[_DebVersion, Tag("version")] | Annotated[_DebEntry, Tag("file")],
+    Discriminator(_apt_tag),
+]
+"""A version alone where the archive could not be asked for the file."""
+
+
 class _VariantEntry(_Strict):
     slug: _Name
     base: _Name
-    apt: dict[_Deb, _DebVersion | _DebEntry]
+    apt: dict[_Deb, _AptEntry]
     wheels: list[_WheelEntry]
 
 
@@ -252,6 +271,7 @@ def _decode(text: bytes, name: str, model: type[_File]) -> _File:
         _refuse_twice(name, (entry.slug for entry in file.variants))
         for entry in file.variants:
             _refuse_twice(f"{name}: {entry.slug}", (wheel.name for wheel in entry.wheels))
+            _refuse_other_files(f"{name}: {entry.slug}", entry)
     return file
 
 
@@ -262,6 +282,14 @@ def _refuse_twice(where: str, names: Iterable[str]) -> None:
             message = f"{where}: '{name}' stands there twice"
             raise TwinforgeError(message, hint=_DAMAGED)
         seen.add(name)
+
+
+def _refuse_other_files(where: str, entry: _VariantEntry) -> None:
+    """Refuse a Debian package with the file of another one: that file is what would be installed."""
+    for deb in (_deb(name, found) for name, found in entry.apt.items()):
+        if deb.path and not deb.is_its_file:
+            message = f"{where}: '{deb.path}' is not the file of '{deb}'"
+            raise TwinforgeError(message, hint=_DAMAGED)
 
 
 def _write(path: Path, root: Path, model: type[_File], document: dict[str, object]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from twinforge.model.recipe import AptPackage
 
@@ -33,6 +34,16 @@ class Deb(AptPackage):
     sha256: str = ""
 
     __str__ = AptPackage.__str__
+
+    @property
+    def is_its_file(self) -> bool:
+        """Whether the path ends in the name that a file of this package and version has.
+
+        Source: dpkg-name(1), ``package_version_architecture.deb``, the version without its epoch.
+        """
+        name = self.name.partition(":")[0]
+        version = self.version.partition(":")[2] or self.version
+        return unquote(self.path.rpartition("/")[2]).startswith(f"{name}_{version}_")
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,11 @@ def test_each_package_has_its_file_below_the_root_of_the_archive_that_has_it() -
     ]
 
 
+def test_an_archive_that_calls_its_files_otherwise_is_asked_by_its_index() -> None:
+    said = f"Root http://m/\n'http://m/0a1b.deb' libgomp1_1%3a12.2.0-14_amd64.deb 7 SHA256:{'c' * 64}\n"
+    assert Deb("libgomp1", "1:12.2.0-14") in parse_installed(SIMULATED + said)
+
+
 def test_of_two_architectures_of_one_package_neither_has_a_file() -> None:
     both = "Inst libaa (1.0 Debian [amd64])\nInst libaa:i386 (1.0 Debian [i386])\nRoot http://m/\n"
     for arch in ("amd64", "i386"):

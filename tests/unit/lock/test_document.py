@@ -36,7 +36,7 @@ LOCK = RecipeLock(
                 Deb(
                     "libgomp1",
                     "12.2.0-14+deb12u1",
-                    "pool/main/g/libgomp1_12%2bdeb12u1.deb",
+                    "pool/main/g/libgomp1_12.2.0-14%2bdeb12u1_amd64.deb",
                     "5" * 64,
                 ),
                 Deb("libstdc++6", "1:2~rc1"),
@@ -127,6 +127,29 @@ def test_what_stands_there_twice_is_refused(tmp_path: Path, path: tuple[Any, ...
     entries.append(entries[0])
     recipe_lock_path(tmp_path, "digits").write_text(json.dumps(document))
     with pytest.raises(TwinforgeError, match="stands there twice"):
+        read_recipe_lock(tmp_path, "digits")
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("../libgomp1_12.2.0-14+deb12u1_amd64.deb", "file.path: string should match"),
+        ("pool/../libgomp1_12.2.0-14+deb12u1_amd64.deb", "file.path: string should match"),
+        ("/pool/libgomp1_12.2.0-14+deb12u1_amd64.deb", "file.path: string should match"),
+        ("http://m/libgomp1_12.2.0-14+deb12u1_amd64.deb", "file.path: string should match"),
+        ("pool/libgomp1_12.2.0-14+deb12u1_amd64.deb x", "file.path: string should match"),
+        ("pool/libgomp1_12.2.0-13_amd64.deb", "is not the file of 'libgomp1=12.2.0-14"),
+        ("pool/libgomp2_12.2.0-14+deb12u1_amd64.deb", "is not the file of 'libgomp1=12.2.0-14"),
+    ],
+)
+def test_the_file_of_a_debian_package_is_below_an_archive_and_its_own(
+    tmp_path: Path, path: str, problem: str
+) -> None:
+    write_recipe_lock(tmp_path, LOCK)
+    document = written(tmp_path)
+    document["variants"][0]["apt"]["libgomp1"]["path"] = path
+    recipe_lock_path(tmp_path, "digits").write_text(json.dumps(document))
+    with pytest.raises(TwinforgeError, match=problem):
         read_recipe_lock(tmp_path, "digits")
 
 
