@@ -10,7 +10,7 @@ import pytest
 
 from twinforge.engine import door
 from twinforge.errors import SmokeError
-from twinforge.smoke.asking import Request, ask, ask_twice, connect_s
+from twinforge.smoke.asking import Request, ask, ask_in_a_row, connect_s
 from twinforge.smoke.confinement import BRIDGE, Confinement
 from twinforge.smoke.container import Bind, Containers, Mount, open_containers
 
@@ -105,8 +105,7 @@ def test_a_network_without_a_way_out_is_reached_from_here_and_reaches_nothing(
     ):
         assert _when_up(container.address)
         assert b"algo-1" in ask(container.address, HOSTNAME, timeout_s=10).answer.body
-        with pytest.raises(SmokeError, match="closed after the first answer"):
-            ask_twice(container.address, HOSTNAME, timeout_s=10)
+        assert len(ask_in_a_row(container.address, [HOSTNAME] * 2, timeout_s=10)) == 1
         reach = "import socket; socket.create_connection(('192.0.2.1', 80), 5)"
         with containers.start(
             base_image, ["-c", reach], entrypoint=PYTHON, confinement=Confinement(network=network)

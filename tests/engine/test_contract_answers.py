@@ -15,7 +15,7 @@ from twinforge.errors import SmokeError
 from twinforge.model.recipe import Invocation
 from twinforge.smoke import asking
 from twinforge.smoke.answers import Answer, judge_answer
-from twinforge.smoke.asking import Request, ask, ask_twice
+from twinforge.smoke.asking import Request, ask, ask_in_a_row
 from twinforge.smoke.cancelling import ended_when
 from twinforge.smoke.serving import invoke, wait_for_ping
 
@@ -145,7 +145,7 @@ def test_a_second_request_goes_over_the_same_connection(kind: bytes) -> None:
             connection.recv(65536)
 
     with serving(talk) as server:
-        first, second = ask_twice(server.address, PING, timeout_s=5)
+        first, second = ask_in_a_row(server.address, [PING, PING], timeout_s=5)
     assert first == second == Answer(200, "", b"ok")
 
 

@@ -14,9 +14,9 @@ from twinforge.errors import SmokeError
 from twinforge.smoke.answers import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["Reply", "Request", "ask", "ask_twice", "connect_s"]
+__all__ = ["Reply", "Request", "ask", "ask_in_a_row", "connect_s"]
 
 MOST_BYTES = 1 << 28
 """More than this is no answer: a model's is at most 25 MB, and the memory of this machine is its own."""
@@ -83,24 +83,27 @@ def ask(address: tuple[str, int], request: Request, *, timeout_s: float) -> Repl
         return Reply(answer, connected_s, time.monotonic() - started)
 
 
-def ask_twice(
-    address: tuple[str, int], request: Request, *, timeout_s: float
-) -> tuple[Answer, Answer]:
-    """Send a request twice over one connection.
+def ask_in_a_row(
+    address: tuple[str, int], requests: Sequence[Request], *, timeout_s: float
+) -> list[Answer]:
+    """Send requests over one connection; return the answers until the other side closes it.
 
     Raises:
-        SmokeError: The connection was closed after the first answer, or no answer came.
+        SmokeError: No answer came.
     """
+    answers: list[Answer] = []
     connection = HTTPConnection(*address, timeout=timeout_s)
     with closing(connection):
-        try:
-            first = _exchange(connection, request, time.monotonic() + timeout_s)
-            if connection.sock is None:
-                message = "the connection was closed after the first answer"
-                raise SmokeError(message)
-            return first, _exchange(connection, request, time.monotonic() + timeout_s)
-        except (OSError, HTTPException) as error:
-            raise SmokeError(_silence(error, timeout_s)) from error
+        for request in requests:
+            if answers and connection.sock is None:
+                break
+            try:
+                answers.append(_exchange(connection, request, time.monotonic() + timeout_s))
+            except (OSError, HTTPException) as error:
+                if answers and isinstance(error, ConnectionError):
+                    break
+                raise SmokeError(_silence(error, timeout_s)) from error
+    return answers
 
 
 def _accepted_after_s(connection: socket.socket, waited_s: float) -> float:

@@ -101,6 +101,15 @@ class Bench:
         Raises:
             SmokeError: It declares none, or a body can't be read.
         """
+        return self.cases[0]
+
+    @property
+    def cases(self) -> Sequence[tuple[int, Invocation]]:
+        """The recipe's requests that are answered with 200, each with its index, small ones first.
+
+        Raises:
+            SmokeError: It declares none, or a body can't be read.
+        """
         good = [
             (len(self.body(one)), index, one)
             for index, one in enumerate(self.recipe.smoke.invocations)
@@ -109,8 +118,7 @@ class Bench:
         if not good:
             message = "the recipe declares no request that is answered with 200"
             raise SmokeError(message)
-        _, index, invocation = min(good, key=lambda one: one[:2])
-        return index, invocation
+        return [(index, one) for _, index, one in sorted(good, key=lambda one: one[:2])]
 
     @contextmanager
     def server(

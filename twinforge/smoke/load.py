@@ -12,7 +12,7 @@ from twinforge.errors import SmokeError
 from twinforge.smoke.asking import Reply, Request, ask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from twinforge.smoke.answers import Answer
 
@@ -63,20 +63,18 @@ class Load:
 
 def put_under_load(  # noqa: PLR0913 - what is asked, and each limit, by keyword
     server: Loaded,
-    request: Request,
-    judge: Callable[[Answer], object],
+    cases: Sequence[tuple[Request, Callable[[Answer], object]]],
     *,
     seconds: float,
     request_s: float,
     ping_s: float,
     at_once: int = AT_ONCE,
 ) -> Load:
-    """Send a request many times at once, each again when it was answered.
+    """Send requests many times at once, each again when it was answered.
 
     Args:
         server: Where to.
-        request: What is sent.
-        judge: Raises SmokeError for a wrong answer.
+        cases: What the senders send in turn, and what raises SmokeError for a wrong answer to it.
         seconds: How long; each of the senders sends at least once.
         request_s: How long an answer may take.
         ping_s: How long an answer of ``/ping`` may take.
@@ -84,7 +82,8 @@ def put_under_load(  # noqa: PLR0913 - what is asked, and each limit, by keyword
     """
     end = time.monotonic() + seconds
 
-    def send() -> tuple[list[Reply], list[str]]:
+    def send(number: int) -> tuple[list[Reply], list[str]]:
+        request, judge = cases[number % len(cases)]
         replies: list[Reply] = []
         wrong: list[str] = []
         while True:
@@ -99,7 +98,7 @@ def put_under_load(  # noqa: PLR0913 - what is asked, and each limit, by keyword
                 return replies, wrong
 
     with ThreadPoolExecutor(at_once + 1) as pool:
-        senders = [pool.submit(send) for _ in range(at_once)]
+        senders = [pool.submit(send, number) for number in range(at_once)]
         pings = [_ping(server.address, ping_s)]
         while not all(sender.done() for sender in senders):
             started = time.monotonic()

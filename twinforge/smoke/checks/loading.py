@@ -12,8 +12,11 @@ from twinforge.smoke.checks.manners import request_of
 from twinforge.smoke.load import put_under_load
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from twinforge.model.recipe import Invocation
+    from twinforge.smoke.answers import Answer
+    from twinforge.smoke.asking import Request
     from twinforge.smoke.bench import Bench, Step
     from twinforge.smoke.load import Load
     from twinforge.smoke.running import Running
@@ -76,14 +79,18 @@ class _Trial:
 
     def _load(self) -> Load:
         if self.result is None:
-            _, invocation = self.bench.case
-            labels = self.bench.labels(invocation)
+            # two, so that an answer that went to the wrong sender is seen
+            cases = [self._case(invocation) for _, invocation in self.bench.cases[:2]]
             self.result = put_under_load(
                 self.server,
-                request_of(self.bench, invocation),
-                lambda answer: judge_answer(invocation, answer, labels),
+                cases,
                 seconds=self.bench.limits.load_s,
                 request_s=self.bench.limits.request_s,
                 ping_s=self.bench.limits.ping_s,
             )
         return self.result
+
+    def _case(self, invocation: Invocation) -> tuple[Request, Callable[[Answer], object]]:
+        labels = self.bench.labels(invocation)
+        request = request_of(self.bench, invocation)
+        return request, lambda answer: judge_answer(invocation, answer, labels)

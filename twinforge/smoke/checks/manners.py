@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from twinforge.errors import SmokeError
 from twinforge.smoke.answers import judge_answer
-from twinforge.smoke.asking import Request, ask, ask_twice
+from twinforge.smoke.asking import Request, ask, ask_in_a_row
 from twinforge.smoke.bench import telling
 
 if TYPE_CHECKING:
@@ -37,23 +38,27 @@ _LINES = ("text/", "application/jsonlines", "application/x-ndjson", "application
 def manners_steps(bench: Bench, server: Running) -> Mapping[str, Step]:
     """Return the steps that send one odd request each."""
     kind = _content_type(bench)
-    odd: dict[str, tuple[Request, Sequence[int]]] = {
-        "serve.wrong-content-type": (_post(_NO_TYPE, b"1,2,3"), (415,)),
-        "serve.empty-body": (_post(kind, b""), range(400, 500)),
+    nowhere = "/twinforge/nothing-is-here"
+    odd: dict[str, tuple[Sequence[Request], Sequence[int]]] = {
+        "serve.wrong-content-type": ([_post(_NO_TYPE, b"1,2,3")], (415,)),
+        "serve.empty-body": ([_post(kind, b"")], range(400, 500)),
         # raw bytes can't be malformed
         "serve.malformed-body": (
-            _post(kind, _MALFORMED),
+            [_post(kind, _MALFORMED)],
             range(200, 500) if kind == _ANY_TYPE else range(400, 500),
         ),
-        "serve.unknown-path": (Request("GET", "/twinforge/nothing-is-here", {}), (404,)),
-        "serve.wrong-method": (Request("GET", "/invocations", {}), (405,)),
+        "serve.unknown-path": (
+            [Request("GET", nowhere, {}), replace(_post(kind, b"1"), path=nowhere)],
+            (404,),
+        ),
+        "serve.wrong-method": ([Request("GET", "/invocations", {})], (405,)),
     }
     return {
         "serve.unknown-headers": partial(_unknown_headers, bench, server),
         "serve.keep-alive": partial(_keep_alive, bench, server),
         **{
-            name: partial(_answered_with, bench, server, request, allowed)
-            for name, (request, allowed) in odd.items()
+            name: partial(_answered_with, bench, server, requests, allowed)
+            for name, (requests, allowed) in odd.items()
         },
         "serve.large-body": partial(_large_body, bench, server),
     }
@@ -99,23 +104,42 @@ def _unknown_headers(bench: Bench, server: Running) -> str:
 
 
 def _keep_alive(bench: Bench, server: Running) -> str:
-    request = Request("GET", "/ping", {})
+    """Ask twice over one connection, and once more behind a request that is refused."""
+    ping, refused = Request("GET", "/ping", {}), _post(_NO_TYPE, b"1,2,3")
+    limit_s = bench.limits.request_s
     with telling(server):
-        first, second = ask_twice(server.address, request, timeout_s=bench.limits.request_s)
-        if first.status != second.status:
-            message = f"the same request was answered with {first.status}, then {second.status}"
+        answers = ask_in_a_row(server.address, [ping, ping], timeout_s=limit_s)
+        if len(answers) == 1:
+            message = "the connection was closed after the first answer"
+            raise SmokeError(message)
+        first, second = (answer.status for answer in answers)
+        if first != second:
+            message = f"the same request was answered with {first}, then {second}"
+            raise SmokeError(message)
+        # who refuses a body without reading it has to close the connection
+        after = ask_in_a_row(server.address, [refused, ping], timeout_s=limit_s)[1:]
+        if after and after[0].status != first:
+            message = (
+                f"behind a request of the type {_NO_TYPE}, /ping over the same connection was "
+                f"answered with {after[0].status}, not {first}"
+            )
             raise SmokeError(message)
     return "two answers over one connection"
 
 
-def _answered_with(bench: Bench, server: Running, request: Request, allowed: Sequence[int]) -> str:
+def _answered_with(
+    bench: Bench, server: Running, requests: Sequence[Request], allowed: Sequence[int]
+) -> str:
     with telling(server):
-        reply = ask(server.address, request, timeout_s=bench.limits.request_s)
-        status = reply.answer.status
-        if status not in allowed:
-            wanted = f"{allowed[0]}" if len(allowed) == 1 else "4xx"
-            message = f"{request.method} {request.path} was answered with {status}, not {wanted}"
-            raise SmokeError(message)
+        for request in requests:
+            reply = ask(server.address, request, timeout_s=bench.limits.request_s)
+            status = reply.answer.status
+            if status not in allowed:
+                wanted = f"{allowed[0]}" if len(allowed) == 1 else "4xx"
+                message = (
+                    f"{request.method} {request.path} was answered with {status}, not {wanted}"
+                )
+                raise SmokeError(message)
     return f"status {status}"
 
 

@@ -40,7 +40,9 @@ def judge_cpu(binaries: Binaries) -> str:
     for path, facts in sorted(binaries.tree.elves.items()):
         needed = sorted(name for name in facts.needed if family_of(name) or is_driver(name))
         name = posixpath.basename(path)
-        if family_of(facts.soname) or (facts.is_dynamic and family_of(name)):
+        # a copy under another name still has the symbol version of its own
+        named = (facts.soname, *facts.defines, name if facts.is_dynamic else "")
+        if any(map(family_of, named)):
             found.append(f"{binaries.tell(path)} is one of CUDA's")
         elif needed:
             found.append(f"{binaries.tell(path)} needs {', '.join(needed)}")

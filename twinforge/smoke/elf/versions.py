@@ -52,6 +52,16 @@ _FAMILIES = (
     "nvjpeg",
     "nvshmem_host",
     "nvinfer",
+    "nvinfer_plugin",
+    "nvvm",
+    "nvfatbin",
+    "nvperf_host",
+    "nvperf_target",
+    "cuinj64",
+    "cudla",
+    "cudss",
+    "cutensor",
+    "cutensorMg",
 )
 _NAMED = re.compile(
     rf"lib(?P<family>{'|'.join(_FAMILIES)}|cudnn(?:_[a-z_]+)?|npp[a-z]+|nvrtc-builtins)"
