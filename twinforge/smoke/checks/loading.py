@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["load_steps"]
 
+_ALIKE_BYTES = 1024
+"""By so much a request may be larger than the smallest one and still be one of few rows."""
+
 _LATE_SHARE = 0.02  # of the connections: this machine is loaded too
 
 
@@ -79,8 +82,7 @@ class _Trial:
 
     def _load(self) -> Load:
         if self.result is None:
-            # two, so that an answer that went to the wrong sender is seen
-            cases = [self._case(invocation) for _, invocation in self.bench.cases[:2]]
+            cases = [self._case(invocation) for invocation in self._invocations()]
             self.result = put_under_load(
                 self.server,
                 cases,
@@ -89,6 +91,16 @@ class _Trial:
                 ping_s=self.bench.limits.ping_s,
             )
         return self.result
+
+    def _invocations(self) -> list[Invocation]:
+        """Return the smallest request, and the next one, so that answers mixed up are seen.
+
+        A batch would try how fast the model is: 64 of them at once are no load that an endpoint is
+        sized for.
+        """
+        good = [invocation for _, invocation in self.bench.cases]
+        most_bytes = len(self.bench.body(good[0])) + _ALIKE_BYTES
+        return [one for one in good[:2] if len(self.bench.body(one)) <= most_bytes]
 
     def _case(self, invocation: Invocation) -> tuple[Request, Callable[[Answer], object]]:
         labels = self.bench.labels(invocation)
