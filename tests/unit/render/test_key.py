@@ -34,6 +34,7 @@ def test_a_key_is_64_hexadecimal_digits_and_stays_the_same() -> None:
         ({"files": {"Dockerfile": "FROM y\n"}}, ("Dockerfile",)),
         ({"files": {"layers/common/small.txt": "numpy==2\n"}}, ("wheels",)),
         ({"files": {"layers/device/small.txt": ""}}, ("wheels",)),
+        ({"files": {"debs.txt": f"{'d' * 64}  pool/x_1_all.deb\n"}}, ("debs",)),
         ({"base_digest": "sha256:" + "c" * 64}, ("base",)),
         ({"uv_version": "0.9.1"}, ("uv",)),
         ({"program": PROGRAM[:1]}, ("program",)),
