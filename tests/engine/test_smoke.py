@@ -74,6 +74,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path != "/invocations":
+            self.answer(404)
+            return
         if self.headers["Content-Type"] != "text/csv":
             self.answer(415, b'{"error": "only CSV"}')
             return
