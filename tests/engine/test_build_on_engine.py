@@ -357,8 +357,10 @@ def test_debian_packages_are_fetched_by_their_hashes_and_else_asked_of_the_archi
 def render_apt(debs: tuple[Deb, ...], how: str) -> tuple[str, str]:
     """Return the Dockerfile of an image with nothing but Debian packages, and the list of files.
 
-    ``how`` makes its step another than that of all others, so that it runs.
+    ``how`` makes its step another than that of all others, so that it runs; and nothing that
+    another step has fetched is there.
     """
     files = render_files(RECIPE, VARIANT, VariantLock(VARIANT.slug, "debian-12", debs, ()), BASE)
     dockerfile = files["Dockerfile"].replace("set -eu;", f"set -eu; : {how};")
+    dockerfile = dockerfile.replace("id=twinforge-apt", f"id={uuid.uuid4().hex}")
     return dockerfile, files["debs.txt"]

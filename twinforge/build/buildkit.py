@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["BuildSpec", "Builder", "Buildx", "VariantFailedError", "build_argv", "secret_field"]
 
+_SETTINGS = {
+    "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
+    "BUILDX_GIT_INFO": "0",  # it asks git seven times for what only attestations would say
+}
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "FTP_PROXY", "ALL_PROXY")
 
 
@@ -165,7 +169,7 @@ class Buildx:
         status = process.stream(
             argv,
             on_line=progress.feed,
-            env={**self.engine.env, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"},
+            env={**self.engine.env, **_SETTINGS},
             cancelled=cancelled,
             check=False,
         )

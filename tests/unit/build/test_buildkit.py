@@ -235,7 +235,7 @@ def test_the_child_gets_the_engines_environment_and_makes_no_attestation(
 ) -> None:
     child = Child(metadata={"containerimage.digest": "sha256:m"})
     build(child, monkeypatch)
-    assert child.env == {**ENV, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+    assert child.env == {**ENV, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "BUILDX_GIT_INFO": "0"}
 
 
 def test_a_failure_names_variant_stage_line_reason_and_last_output(

@@ -132,15 +132,15 @@ def test_a_stage_makes_the_layers_of_a_group_and_a_huge_wheel_has_its_own(
     layers = plan_layers(
         [
             make_wheel("joblib", 300_000),
-            make_wheel("numpy", 16 * MEGABYTE),
-            make_wheel("huge", 100 * MEGABYTE),
+            make_wheel("pandas", 12 * MEGABYTE),
+            make_wheel("huge", 15 * MEGABYTE),
             make_wheel("nccl", 351 * MEGABYTE, group="device"),
-            make_wheel("xgboost", 100 * MEGABYTE - 1, group="device"),
+            make_wheel("xgboost", 15 * MEGABYTE - 1, group="device"),
         ]
     )
     made = {stage.name: shown(stage.layers) for stage in plan_stages(layers)}
     assert made == {
-        "common": ["common/small: joblib", "common/numpy: numpy"],
+        "common": ["common/small: joblib", "common/pandas: pandas"],
         "common-huge": ["common/huge: huge"],
         "device-nccl": ["device/nccl: nccl"],
         "device": ["device/xgboost: xgboost"],
