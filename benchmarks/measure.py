@@ -43,7 +43,9 @@ def main(argv: Sequence[str]) -> int:
     """Measure what the command line says and return the exit status."""
     options = _parser().parse_args(argv)
     names = options.scenario or list(SCENARIOS)
-    session = Session(str(_ROOT), environ=dict(os.environ), quiet=True, debug=False)
+    # By default, Python compiles a module once and not at each start.
+    environ = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    session = Session(str(_ROOT), environ=environ, quiet=True, debug=False)
     settings = Settings(session.environ, session.engine_dir)
     try:
         engine = find_engine(settings)
