@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twinforge.api.ahead import ahead
 from twinforge.api.inputs import Inputs
 from twinforge.api.locking import check_locks
 from twinforge.api.rendering import check_rendered, locked_variant
@@ -174,11 +175,12 @@ def build(
     inputs = Inputs(workspace, tuple(variants), options.locked)
     check_rendered(workspace.root, inputs.committed, orphans=False)
     builder = Buildx(workspace.engine, options.builder)
+    driver_told = ahead(builder.driver)
     current = _plan(inputs, options)
     _tag_current(workspace, current)
     if not current.todo:
         return current, ()
-    driver = builder.driver()
+    driver = driver_told.result()
     bases = _make_bases(inputs, current, driver)
     current = _plan(inputs, options)
     jobs = options.jobs

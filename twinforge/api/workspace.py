@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from twinforge.api.ahead import ahead
 from twinforge.api.surroundings import trusted_bundle
 from twinforge.build.ledger import Ledger
 from twinforge.compat.active import in_force
@@ -18,6 +19,7 @@ from twinforge.model.select import select_variants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
 
     from twinforge.compat.active import Additions
@@ -48,6 +50,7 @@ class Workspace:
     cache_dir: Path
     listener: Listener = ignore
     _locks: dict[str, RecipeLock | None] = field(default_factory=dict, init=False, repr=False)
+    _looks: list[Future[Engine | None]] = field(default_factory=list, init=False, repr=False)
 
     @cached_property
     def project(self) -> Project:
@@ -86,6 +89,10 @@ class Workspace:
         with in_force(self.additions):
             yield
 
+    def look_ahead(self) -> None:
+        """Begin to look for an engine: that starts two programs, while there is more to import."""
+        self._looks.append(ahead(self._look))
+
     @cached_property
     def engine(self) -> Engine:
         """A Docker Engine that answers, set up if there is none."""
@@ -101,11 +108,13 @@ class Workspace:
     @property
     def _found(self) -> Engine | None:
         """The engine that was looked for already: every look starts two programs."""
-        found: Engine | None = self.__dict__.get("_looked_for")
-        return found
+        return self._looked_for if self._looks or "_looked_for" in self.__dict__ else None
 
     @cached_property
     def _looked_for(self) -> Engine | None:
+        return self._looks[0].result() if self._looks else self._look()
+
+    def _look(self) -> Engine | None:
         from twinforge.engine.engine import find_engine  # noqa: PLC0415 - as above
 
         return find_engine(self.engine_settings)

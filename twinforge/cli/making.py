@@ -86,11 +86,13 @@ def build(  # noqa: PLR0913 - the options of the command line
     if may_recall and (summary := recall(session.root, session.environ, selectors)) is not None:
         _show(session, summary, nothing_changed=True, as_json=as_json)
         return
-    from twinforge.api import building  # noqa: PLC0415 - heavy, and not needed by the above
-    from twinforge.api.summary import summarise  # noqa: PLC0415 - likewise
-
-    options = building.BuildOptions(jobs, not keep_going, builder, locked, force)
     with session.workspace() as workspace:
+        if not dry_run:
+            workspace.look_ahead()
+        from twinforge.api import building  # noqa: PLC0415 - heavy, and not needed by the above
+        from twinforge.api.summary import summarise  # noqa: PLC0415 - likewise
+
+        options = building.BuildOptions(jobs, not keep_going, builder, locked, force)
         variants = workspace.select(selectors)
         if dry_run:
             commands = building.dry_run(workspace, variants, options)
