@@ -98,7 +98,8 @@ class Workspace:
         """A Docker Engine that answers, set up if there is none."""
         from twinforge.engine.engine import ensure_engine  # noqa: PLC0415 - many verbs need no engine
 
-        return self._found or ensure_engine(self.engine_settings, self.listener)
+        sought = self._looks[0].result() if self._looks else None
+        return self._found or ensure_engine(self.engine_settings, self.listener, found=sought)
 
     @cached_property
     def has_engine(self) -> bool:
@@ -108,7 +109,8 @@ class Workspace:
     @property
     def _found(self) -> Engine | None:
         """The engine that was looked for already: every look starts two programs."""
-        return self._looked_for if self._looks or "_looked_for" in self.__dict__ else None
+        found: Engine | None = self.__dict__.get("_looked_for")
+        return found
 
     @cached_property
     def _looked_for(self) -> Engine | None:

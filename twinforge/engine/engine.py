@@ -146,19 +146,22 @@ def find_engine(settings: Settings) -> Engine | None:
     return _look(settings, Daemon(settings.state_dir)).engine
 
 
-def ensure_engine(settings: Settings, listener: Listener) -> Engine:
+def ensure_engine(settings: Settings, listener: Listener, *, found: Engine | None = None) -> Engine:
     """Return an engine with buildx, and install and start one where none is chosen or answers.
 
-    Doing it again changes nothing, and two processes may do it at once.
+    Doing it again changes nothing, and two processes may do it at once. ``found`` is what
+    ``find_engine`` has just returned, which then need not be looked for again.
 
     Raises:
         MissingToolError: There is no engine and none can be made; the hint says what to install.
     """
+    if found is not None:
+        _tell(listener, State.DONE, _describe(found))
+        return found
     daemon = Daemon(settings.state_dir)
     sighting = _look(settings, daemon)
     if engine := sighting.engine:
-        _tell(listener, State.DONE, _describe(engine))
-        return engine
+        return ensure_engine(settings, listener, found=engine)
     # Asked before the lock is taken: who may not do it gets the advice, and no "permission denied".
     plan_engine(_gather(sighting, settings, daemon))
     _tell(listener, State.STARTED, "no engine with buildx answers yet")

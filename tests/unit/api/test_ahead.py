@@ -8,12 +8,14 @@ import pytest
 from twinforge.api.ahead import ahead
 from twinforge.api.workspace import Workspace
 from twinforge.engine import engine as module
+from twinforge.engine.engine import Engine
 from twinforge.errors import MissingToolError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from twinforge.engine.engine import Settings
+    from twinforge.events import Event
 
 
 def test_it_begins_before_anybody_asks() -> None:
@@ -52,3 +54,17 @@ def test_a_look_s_error_comes_when_the_engine_is_needed(
     workspace.look_ahead()
     with pytest.raises(MissingToolError, match="context"):
         _ = workspace.engine
+
+
+def test_the_engine_that_was_found_is_told_as_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(
+        "unix:///sock", ours=False, docker="docker", version="26", buildx="0.13", env={}
+    )
+    monkeypatch.setattr(module, "find_engine", lambda _: engine)
+    told: list[Event] = []
+    workspace = Workspace(tmp_path, {}, tmp_path / "engine", tmp_path / "cache", told.append)
+    workspace.look_ahead()
+    assert workspace.engine is engine
+    assert [event.text for event in told] == ["Docker Engine 26 at unix:///sock, buildx 0.13"]
